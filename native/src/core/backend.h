@@ -1,0 +1,73 @@
+// What a backend is to the core: it loads engines, an engine makes slots, a slot runs one job at a time.
+// Backends know engines and nothing of JavaScript; every call may block and none is made on a JS thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "core/tensor.h"
+
+namespace pilotlight {
+
+struct Capability {
+  std::string backend;
+  bool available = false;
+  std::string version;
+  std::string library;  // path found, or looked for
+  std::string reason;   // why not available, and what would do
+};
+
+struct EngineSpec {
+  std::string path;
+  int slots = 1;
+  int threads = 1;  // CPU threads inside one run
+};
+
+struct EngineMemory {
+  int64_t weights_bytes = 0;
+  int64_t scratch_bytes = 0;
+  int64_t staging_bytes = 0;
+};
+
+struct RunRequest {
+  const std::vector<Tensor>* inputs = nullptr;  // in the order of Signature::inputs, all present
+  const std::vector<bool>* wanted = nullptr;    // by output; null: all
+};
+
+// One execution context. `Run` is called by one thread at a time; `Cancel` by any thread while it runs.
+class Slot {
+ public:
+  virtual ~Slot() = default;
+  // Fills `outputs` in the order of Signature::outputs (unwanted ones stay empty). kCancelled when `Cancel` ended it.
+  virtual Status Run(const RunRequest& request, std::vector<Tensor>* outputs) = 0;
+  // Makes the current Run return as soon as the engine can. No effect on a later one.
+  virtual void Cancel() = 0;
+};
+
+// A model loaded on a device, weights once. Outlives its slots.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual const Signature& signature() const = 0;
+  virtual Result<std::unique_ptr<Slot>> NewSlot() = 0;
+  virtual EngineMemory memory() const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Capability Probe() = 0;
+  virtual Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) = 0;
+  // After engines were destroyed: give the memory back to the system.
+  virtual void Trim() {}
+};
+
+// Each is process-wide and leaked on purpose: nothing of an engine may run in static destructors or at exit.
+Backend& FakeBackend();
+Backend& OnnxRuntimeBackend();
+// Path of libonnxruntime; before the first use of the backend, once. Empty: the one of npm's onnxruntime-node, which the binding passes.
+void SetOnnxRuntimeLibrary(const std::string& path);
+
+}  // namespace pilotlight

@@ -1,0 +1,118 @@
+// The engine port: all that the host knows of engines. Plain data and handles only, so that an engine
+// process could stand behind it. The native adapter implements it; `fake` is one of its backends.
+import type { Signature, Tensors } from './tensor.ts';
+
+export type Backend = 'onnxruntime' | 'fake';
+
+/** What makes a pool. Two functions that ask for the same `key` share the pool. */
+export interface PoolSpec {
+  /** Digest of model, backend, device and options: the pool's name everywhere. */
+  readonly key: string;
+  readonly backend: Backend;
+  /** Absolute path of the model file. */
+  readonly path: string;
+  readonly device: 'cpu';
+  /** Runs at once. */
+  readonly slots: number;
+  /** CPU threads inside one run. */
+  readonly threads: number;
+  /** Jobs that may wait for a slot, and how long. */
+  readonly queue: { readonly max: number; readonly timeoutMs: number };
+}
+
+/** Bytes that a pool holds, measured. */
+export interface PoolMemory {
+  readonly weightsBytes: number;
+  readonly scratchBytes: number;
+  readonly stagingBytes: number;
+}
+
+export interface LoadedPool {
+  readonly signature: Signature;
+  readonly memory: PoolMemory;
+  /** Steps of the load on the shared monotonic clock, in order: `read`, `create`, `slots`. */
+  readonly steps: readonly LoadStep[];
+}
+
+export interface LoadStep {
+  readonly name: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface PoolStats {
+  readonly key: string;
+  readonly slots: number;
+  readonly busy: number;
+  readonly waiting: number;
+  /** Jobs taken, refused because not resident, refused because full, timed out in the queue, failed. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly queueFull: number;
+  readonly queueTimeouts: number;
+  readonly failures: number;
+  /** Sums over finished jobs. */
+  readonly queueMs: number;
+  readonly runMs: number;
+  readonly runs: number;
+  /** Stamp of the last submit on the shared monotonic clock; 0 if never. */
+  readonly lastUsedMs: number;
+  readonly memory: PoolMemory;
+}
+
+export interface RunOptions {
+  /** Stamp on the shared monotonic clock after which the run is given up, waiting or running. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
+  /** Outputs wanted; all when left out. */
+  readonly outputs?: readonly string[];
+}
+
+export interface RunResult {
+  readonly outputs: Tensors;
+  /** Stamps on the shared monotonic clock: submitted, taken by a slot, finished. */
+  readonly submittedMs: number;
+  readonly startedMs: number;
+  readonly endedMs: number;
+}
+
+export interface Capability {
+  readonly backend: Backend;
+  readonly available: boolean;
+  readonly version?: string;
+  /** Path of the library found, or where it was looked for. */
+  readonly library?: string;
+  /** Why it is not available, and what would do. */
+  readonly reason?: string;
+}
+
+/**
+ * The control thread's side: loads, warms, opens and retires pools. Rejects with coded errors: BAD_MODEL (the file is at fault),
+ * LOAD_FAILED, NO_MEMORY, ENGINE_FAILED, DEADLINE.
+ */
+export interface EngineControl {
+  capabilities(): readonly Capability[];
+  /** Reads a model's signature without keeping it loaded. */
+  inspect(path: string, backend: Backend): Promise<Signature>;
+  /** Loads on the device's loader thread. The pool is closed to jobs until `open`. */
+  load(spec: PoolSpec): Promise<LoadedPool>;
+  /** One run on one slot of a pool that is loaded, open or not; the warm-up's way in. */
+  runOnSlot(key: string, slot: number, inputs: Tensors, options: RunOptions): Promise<RunResult>;
+  /** From now on jobs find the pool resident. */
+  open(key: string): void;
+  /** Closes the pool if no job holds it, by one compare-and-swap. */
+  retire(key: string): 'retired' | 'busy' | 'absent';
+  /** Frees a pool that was never opened or is retired; resolves when its memory is back. */
+  unload(key: string): Promise<void>;
+  stats(): readonly PoolStats[];
+}
+
+/** Any thread's side: submits straight to the native pool. */
+export interface EngineClient {
+  /**
+   * Checks the inputs against the signature (BAD_TENSOR names the thing), copies them and submits.
+   * Rejects with NOT_RESIDENT at once when no open pool has this key; else QUEUE_FULL, QUEUE_TIMEOUT, DEADLINE, ENGINE_FAILED,
+   * or the signal's reason when aborted.
+   */
+  run(key: string, signature: Signature, inputs: Tensors, options: RunOptions): Promise<RunResult>;
+}

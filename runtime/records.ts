@@ -1,0 +1,113 @@
+// What happened, as plain data: the news that ingress threads, isolates, residency and rollouts tell
+// telemetry after the event. All stamps are milliseconds on the shared monotonic clock.
+import type { ErrorCode } from './errors.ts';
+import type { LoadStep } from './engine/port.ts';
+
+/** The coldest thing that happened to a request: an isolate start or a load of its own, a wait for somebody else's, neither. */
+export type Start = 'warm' | 'cold' | 'joined';
+
+/** One model run (or wait for a pool) inside a request. */
+export interface RunRecord {
+  readonly binding: string;
+  readonly pool: string;
+  readonly start: Start;
+  /** `acquire` begins; equals `submittedMs` when the pool was resident. */
+  readonly acquireMs: number;
+  readonly submittedMs: number;
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** Id of the load that this run started or waited for. */
+  readonly loadId?: string;
+  readonly errorCode?: ErrorCode;
+}
+
+/** A span that a handler made with `context.span`. */
+export interface HandlerSpan {
+  readonly name: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly failed: boolean;
+}
+
+/** One request, told when it has ended. */
+export interface RequestRecord {
+  readonly requestId: string;
+  readonly method: string;
+  /** Route pattern, bounded by manifests; undefined when none matched. */
+  readonly route?: string;
+  readonly path: string;
+  readonly status: number;
+  readonly errorCode?: ErrorCode;
+  readonly function?: string;
+  readonly version?: string;
+  readonly start: Start;
+  /** The caller's W3C headers, as sent and valid. */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+  /** Given to the request when it arrived; spans and handlers use them. */
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Head decision for a warm request; cold, failed and slow ones are kept anyway. */
+  readonly sampled: boolean;
+  readonly arrivedMs: number;
+  /** Handed to the isolate; handler entered; handler's answer ready; last byte handed to the socket. */
+  readonly dispatchedMs?: number;
+  readonly handlerStartMs?: number;
+  readonly handlerEndMs?: number;
+  readonly endedMs: number;
+  readonly runs: readonly RunRecord[];
+  readonly spans: readonly HandlerSpan[];
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** true for golden requests. */
+  readonly golden: boolean;
+}
+
+/** One run of a warm-up. */
+export interface WarmRecord {
+  readonly slot: number;
+  /** For example `image:1x1x28x28`. */
+  readonly shape: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** One load of a pool, from the ask to open (or failed). */
+export interface LoadRecord {
+  readonly loadId: string;
+  readonly pool: string;
+  readonly reason: 'deploy' | 'request' | 'restart';
+  /** Function and binding that asked first. */
+  readonly function: string;
+  readonly binding: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly steps: readonly LoadStep[];
+  readonly warm: readonly WarmRecord[];
+  readonly joined: number;
+  readonly errorCode?: ErrorCode;
+  readonly errorMessage?: string;
+}
+
+/** One isolate start. */
+export interface IsolateRecord {
+  readonly function: string;
+  readonly version: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly reason: 'deploy' | 'replace' | 'restart';
+  readonly errorCode?: ErrorCode;
+}
+
+/** One deploy, rollback or delete. */
+export interface RolloutRecord {
+  readonly rolloutId: string;
+  readonly kind: 'deploy' | 'rollback' | 'delete' | 'restore';
+  readonly function: string;
+  readonly version?: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly steps: readonly { readonly name: string; readonly startMs: number; readonly endMs: number }[];
+  readonly errorCode?: ErrorCode;
+  readonly errorMessage?: string;
+}
