@@ -84,6 +84,9 @@ class Registry {
  public:
   static Registry& Get();
 
+  // Makes a backend known by name ("fake", "onnxruntime"); again is harmless. The binding does it when it is first loaded.
+  virtual void AddBackend(const std::string& name, Backend& backend) = 0;
+
   // The index of a key; the same for the same key for ever.
   virtual PoolIndex Intern(const std::string& key) = 0;
 

@@ -18,6 +18,7 @@ enum class ElementType : int {
 // Bytes of one element; 0 for strings.
 size_t ElementBytes(ElementType type);
 const char* ElementName(ElementType type);  // "float32", ...
+bool FindElementType(const std::string& name, ElementType* type);  // false: no such name
 
 // Move-only bytes with an owner: malloc'ed by us, or kept alive by an engine's own value. Freed on any thread.
 class Bytes {
