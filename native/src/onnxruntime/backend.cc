@@ -1,0 +1,33 @@
+// The backend's door: answers whether the library is there, and loads engines.
+#include "core/backend.h"
+
+#include "onnxruntime/engine.h"
+#include "onnxruntime/library.h"
+
+namespace pilotlight {
+namespace {
+
+class OnnxRuntime final : public Backend {
+ public:
+  Capability Probe() override {
+    const Result<const ort::Library*> library = ort::OpenLibrary();
+    Capability capability;
+    capability.backend = "onnxruntime";
+    capability.available = library.ok();
+    capability.library = ort::LibraryPath();
+    capability.version = library.ok() ? library.value->version : "";
+    capability.reason = library.status.message;
+    return capability;
+  }
+
+  Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) override { return ort::OnnxEngine::Load(spec); }
+};
+
+}  // namespace
+
+Backend& OnnxRuntimeBackend() {
+  static Backend* leaked = new OnnxRuntime;
+  return *leaked;
+}
+
+}  // namespace pilotlight

@@ -1,0 +1,108 @@
+#include "onnxruntime/engine.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "onnxruntime/signature.h"
+#include "onnxruntime/slot.h"
+
+namespace pilotlight::ort {
+namespace {
+
+using Loaded = Result<std::unique_ptr<Engine>>;
+
+enum class Pools { kGlobal, kOwn };
+
+bool MakeOptions(Calls& ok, const EngineSpec& spec, Pools pools, SessionOptionsHandle* made) {
+  const Api& ort = api();
+  if (!ok.Make(made, ort.CreateSessionOptions)) return false;
+  OrtSessionOptions* options = made->get();
+  if (pools == Pools::kGlobal) return ok(ort.DisablePerSessionThreads(options));
+  return ok(ort.SetIntraOpNumThreads(options, spec.threads)) && ok(ort.AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"));
+}
+
+bool MakeSession(Calls& ok, const Environment& environment, const EngineSpec& spec, Pools pools, SessionHandle* made) {
+  SessionOptionsHandle options;
+  return MakeOptions(ok, spec, pools, &options) && ok.Make(made, api().CreateSession, environment.env, spec.path.c_str(), options.get());
+}
+
+// One thread: the slot's own does all the work, and the global pools of our environment stand idle. If another user of the
+// library made the environment without global pools, the session's own pool of one does the same.
+bool OpenSession(Calls& ok, Environment& environment, const EngineSpec& spec, SessionHandle* made) {
+  const bool is_global = spec.threads == 1 && environment.has_global_pools.load();
+  if (MakeSession(ok, environment, spec, is_global ? Pools::kGlobal : Pools::kOwn, made)) return true;
+  if (!is_global || ok.failure().text.find("EnvCreatedWithGlobalThreadPools") == std::string::npos) return false;
+  environment.has_global_pools.store(false);
+  ok = Calls();
+  return MakeSession(ok, environment, spec, Pools::kOwn, made);
+}
+
+Code LoadCode(const Failure& failure) {
+  switch (failure.code) {
+    case kNoSuchFile: case kNoModel: case kInvalidProtobuf: case kNotImplemented: case kInvalidGraph: return Code::kBadModel;
+    default: break;
+  }
+  return failure.is_out_of_memory() ? Code::kNoMemory : Code::kLoadFailed;
+}
+
+// What the log adds to a failure: warnings that came before it, without the failure's own text.
+std::string Context(const Failure& failure, const std::string& log) {
+  return log.empty() || failure.text.find(log) != std::string::npos || log.find(failure.text) != std::string::npos ? "" : " (log: " + log + ")";
+}
+
+struct ArenaBytes {
+  int64_t in_use = 0;
+  int64_t total = 0;  // in use, and kept for the next run
+};
+
+ArenaBytes ReadArena(const Environment& environment, const OrtSession* session) {
+  Calls ok;
+  AllocatorHandle arena;
+  KeyValuePairsHandle pairs;
+  ArenaBytes bytes;
+  if (!ok.Make(&arena, api().CreateAllocator, session, environment.cpu_arena) || !ok.Make(&pairs, api().AllocatorGetStats, arena.get())) return bytes;
+  const char* const* keys = nullptr;
+  const char* const* values = nullptr;
+  size_t count = 0;
+  api().GetKeyValuePairs(pairs.get(), &keys, &values, &count);
+  for (size_t i = 0; i < count; ++i) {
+    if (std::strcmp(keys[i], "InUse") == 0) bytes.in_use = std::atoll(values[i]);
+    if (std::strcmp(keys[i], "TotalAllocated") == 0) bytes.total = std::atoll(values[i]);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Loaded OnnxEngine::Load(const EngineSpec& spec) {
+  const Result<Environment*> environment = OpenEnvironment();
+  if (!environment.ok()) return Loaded::Error(environment.status.code, environment.status.message);
+  const std::string tried = "ONNX Runtime " + environment.value->library->version + " cannot load " + spec.path + ": ";
+
+  LogCapture log;
+  Calls ok;
+  SessionHandle session;
+  if (!OpenSession(ok, *environment.value, spec, &session)) {
+    return Loaded::Error(LoadCode(ok.failure()), tried + ok.failure().text + Context(ok.failure(), log.text()));
+  }
+  Result<Signature> signature = ReadSignature(*environment.value, session.get());
+  if (!signature.ok()) return Loaded::Error(signature.status.code, tried + signature.status.message);
+  return Loaded::Of(std::make_unique<OnnxEngine>(*environment.value, std::move(session), std::move(signature.value)));
+}
+
+OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signature signature)
+    : environment_(environment), session_(std::move(session)), signature_(std::move(signature)) {
+  for (const TensorSpec& input : signature_.inputs) input_names_.push_back(input.name.c_str());
+  for (const TensorSpec& output : signature_.outputs) output_names_.push_back(output.name.c_str());
+  weights_bytes_ = ReadArena(environment_, session_.get()).in_use;
+}
+
+Result<std::unique_ptr<Slot>> OnnxEngine::NewSlot() { return OnnxSlot::Make(*this); }
+
+EngineMemory OnnxEngine::memory() const {
+  const ArenaBytes arena = ReadArena(environment_, session_.get());
+  return {weights_bytes_, arena.total > weights_bytes_ ? arena.total - weights_bytes_ : 0, 0};
+}
+
+}  // namespace pilotlight::ort

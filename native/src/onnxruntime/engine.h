@@ -1,0 +1,39 @@
+// An ONNX model as an engine: one session, whose Run is safe from several threads, holds the weights once for all slots.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+#include "onnxruntime/environment.h"
+
+namespace pilotlight::ort {
+
+class OnnxEngine final : public Engine {
+ public:
+  // Blocks for as long as the load takes. kBadModel says what is wrong with the file.
+  static Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec);
+
+  OnnxEngine(Environment& environment, SessionHandle session, Signature signature);
+
+  const Signature& signature() const override { return signature_; }
+  Result<std::unique_ptr<Slot>> NewSlot() override;
+  EngineMemory memory() const override;
+
+  const Environment& environment() const { return environment_; }
+  OrtSession* session() const { return session_.get(); }
+  // In the signature's order, for Run.
+  const std::vector<const char*>& input_names() const { return input_names_; }
+  const std::vector<const char*>& output_names() const { return output_names_; }
+
+ private:
+  Environment& environment_;
+  SessionHandle session_;
+  Signature signature_;
+  std::vector<const char*> input_names_;
+  std::vector<const char*> output_names_;
+  int64_t weights_bytes_ = 0;
+};
+
+}  // namespace pilotlight::ort

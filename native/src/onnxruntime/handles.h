@@ -1,0 +1,65 @@
+// Owners of ONNX Runtime's objects, and the one place where its statuses become text.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "onnxruntime/library.h"
+
+namespace pilotlight::ort {
+
+template <auto kRelease>
+struct Release {
+  template <typename Object>
+  void operator()(Object* object) const { (api().*kRelease)(object); }
+};
+
+using AllocatorHandle = std::unique_ptr<OrtAllocator, Release<&Api::ReleaseAllocator>>;
+using KeyValuePairsHandle = std::unique_ptr<OrtKeyValuePairs, Release<&Api::ReleaseKeyValuePairs>>;
+using RunOptionsHandle = std::unique_ptr<OrtRunOptions, Release<&Api::ReleaseRunOptions>>;
+using SessionHandle = std::unique_ptr<OrtSession, Release<&Api::ReleaseSession>>;
+using SessionOptionsHandle = std::unique_ptr<OrtSessionOptions, Release<&Api::ReleaseSessionOptions>>;
+using TensorInfoHandle = std::unique_ptr<OrtTensorTypeAndShapeInfo, Release<&Api::ReleaseTensorTypeAndShapeInfo>>;
+using ThreadingOptionsHandle = std::unique_ptr<OrtThreadingOptions, Release<&Api::ReleaseThreadingOptions>>;
+using TypeInfoHandle = std::unique_ptr<OrtTypeInfo, Release<&Api::ReleaseTypeInfo>>;
+using ValueHandle = std::unique_ptr<OrtValue, Release<&Api::ReleaseValue>>;
+
+// A failed call: ONNX Runtime's code and text. Code 0: it succeeded.
+struct Failure {
+  int code = 0;
+  std::string text;
+
+  // ONNX Runtime has no code for it.
+  bool is_out_of_memory() const {
+    return text.find("bad_alloc") != std::string::npos || text.find("Failed to allocate memory") != std::string::npos ||
+           text.find("is smaller than requested bytes") != std::string::npos;
+  }
+};
+
+// A chain of calls that stops at the first failure: `ok(call1) && ok(call2)`, then `ok.failure()`.
+class Calls {
+ public:
+  bool operator()(OrtStatus* status) {
+    if (status == nullptr) return true;
+    failure_ = {api().GetErrorCode(status), api().GetErrorMessage(status)};
+    api().ReleaseStatus(status);
+    return false;
+  }
+
+  // The same for a call whose last parameter takes a new object, which `owner` then owns.
+  template <typename Handle, typename Function, typename... Arguments>
+  bool Make(Handle* owner, Function make, Arguments... arguments) {
+    typename Handle::pointer object = nullptr;
+    const bool made = (*this)(make(arguments..., &object));
+    owner->reset(object);
+    return made;
+  }
+
+  const Failure& failure() const { return failure_; }
+
+ private:
+  Failure failure_;
+};
+
+}  // namespace pilotlight::ort
