@@ -1,0 +1,148 @@
+// The one table of settings. Flags, variables, keys of the file, their checks, defaults and the reference
+// page all come from it: a setting that is not here does not exist.
+import { join } from 'node:path';
+import type { Config, LogLevel } from '../config.ts';
+import { fraction, hostName, oneOf, path, wholeNumber } from './value-type.ts';
+import type { ValueType } from './value-type.ts';
+
+export interface Machine {
+  readonly cores: number;
+  readonly platform: NodeJS.Platform;
+}
+
+/** What defaults may depend on. */
+export interface Surroundings extends Machine {
+  /** The working folder. */
+  readonly folder: string;
+}
+
+export interface Setting<Value> {
+  /** For the reference page and `--help`: what it does, in which unit. */
+  readonly about: string;
+  readonly type: ValueType<Exclude<Value, undefined>>;
+  readonly default: Value | ((surroundings: Surroundings) => Value);
+  /** How the reference page tells a default that is computed. */
+  readonly defaultAbout?: string;
+  /** A variable that platforms set, read after ours. */
+  readonly otherVariable?: string;
+}
+
+export type SettingName = keyof Config;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const PORT = wholeNumber(0, 65535);
+const MILLISECONDS = wholeNumber(0, DAY_MS);
+const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> } = {
+  store: {
+    about: 'Folder that holds everything the host keeps: versions, state, secrets, the admin token. Made when it is missing.',
+    type: path,
+    default: ({ folder }) => join(folder, '.pilotlight'),
+    defaultAbout: '.pilotlight in the working folder',
+  },
+  host: {
+    about: 'Address that functions are served on. 0.0.0.0 or :: for all interfaces.',
+    type: hostName,
+    default: '127.0.0.1',
+  },
+  port: {
+    about: 'Port that functions are served on; 0 takes any free one.',
+    type: PORT,
+    default: 8787,
+    otherVariable: 'PORT',
+  },
+  adminHost: {
+    about: 'Address of the admin API, metrics and probes.',
+    type: hostName,
+    default: '127.0.0.1',
+  },
+  adminPort: {
+    about: 'Port of the admin API, metrics and probes; 0 takes any free one.',
+    type: PORT,
+    default: 8788,
+  },
+  ingressThreads: {
+    about: 'Threads that take requests.',
+    type: wholeNumber(1, 64),
+    default: defaultIngressThreads,
+    defaultAbout: '1 with one or two cores and on macOS, else a quarter of the cores, 2 to 4',
+  },
+  onnxruntimeLibrary: {
+    about: 'ONNX Runtime\'s shared library, or a folder that holds it, in place of the packaged one (which is for the CPU).',
+    type: path,
+    default: undefined,
+    defaultAbout: 'the library of the package onnxruntime-node',
+  },
+  drainTimeoutMs: {
+    about: 'Time that requests in flight are given when a version is replaced or the host stops, in milliseconds.',
+    type: MILLISECONDS,
+    // With the time to tell and to close it fits into the 30 s that Kubernetes gives.
+    default: 25_000,
+  },
+  residencyMinMs: {
+    about: 'Time for which a pool that was just loaded is safe from eviction, in milliseconds.',
+    type: MILLISECONDS,
+    default: 10_000,
+  },
+  versionsKept: {
+    about: 'Versions of each function that stay in the store, the current one among them.',
+    type: wholeNumber(1, 1000),
+    default: 10,
+  },
+  loadWaitersMax: {
+    about: 'Requests that may wait for one load; those over it are answered 429 TOO_BUSY.',
+    type: wholeNumber(1, 1_000_000),
+    default: 1000,
+  },
+  secretsDir: {
+    about: 'Folder with a folder for each function and a file for each secret, read beside those of `pilotlight secret`.',
+    type: path,
+    default: undefined,
+    defaultAbout: 'none',
+  },
+  traceSampling: {
+    about: 'Part of the warm requests whose traces are kept, from 0 to 1. Cold and failed ones are always kept.',
+    type: fraction,
+    default: 0.01,
+  },
+  logLevel: {
+    about: 'Least level of the events that are logged.',
+    type: oneOf(LOG_LEVELS),
+    default: 'info',
+  },
+  restartWaitMs: {
+    about: 'Time for which connections wait while the host process restarts, before they are answered 503 RESTARTING, in milliseconds.',
+    type: MILLISECONDS,
+    default: 3000,
+  },
+  hostHangMs: {
+    about: 'Silence of the host process\'s control thread after which it is killed and started again, in milliseconds.',
+    type: wholeNumber(2000, DAY_MS),
+    default: 10_000,
+  },
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** Settings that are promised; naming one is refused, not ignored. */
+export const NOT_YET: readonly string[] = ['devices', 'tensorrtLibrary', 'tensorrtPlugins', 'versionCompatiblePlans'];
+
+/** Variables that begin like ours and are no settings: the CLI's. */
+export const OTHER_VARIABLES: readonly string[] = ['PILOTLIGHT_CONFIG', 'PILOTLIGHT_TOKEN', 'PILOTLIGHT_ADMIN'];
+
+/** `drainTimeoutMs` is `--drain-timeout-ms`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** `drainTimeoutMs` is `PILOTLIGHT_DRAIN_TIMEOUT_MS`. */
+export function variableOf(name: string): string {
+  return `PILOTLIGHT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function defaultIngressThreads({ cores, platform }: Surroundings): number {
+  // macOS hands all connections of a shared port to one of its listeners.
+  if (cores <= 2 || platform === 'darwin') return 1;
+  return Math.min(4, Math.max(2, Math.floor(cores / 4)));
+}
