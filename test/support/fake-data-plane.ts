@@ -1,0 +1,61 @@
+// A data plane without threads: it keeps count of what runs and what is published, so that a test can say that nothing
+// was left behind.
+import type { FunctionVersion } from '../../runtime/function.ts';
+import type { DataPlane, GoldenAnswer, GoldenRequest } from '../../runtime/ingress/data-plane.ts';
+import type { RouteTable } from '../../runtime/router/table.ts';
+
+export class FakeDataPlane implements DataPlane {
+  /** Called before each operation with its name; throw or wait here. */
+  before: (operation: 'start' | 'golden' | 'publish' | 'drain' | 'stop', label: string) => void | Promise<void> = () => {};
+  answer: (version: FunctionVersion, isolate: number, request: GoldenRequest) => GoldenAnswer | Promise<GoldenAnswer> = () =>
+    ({ status: 200, headers: {}, body: new Uint8Array(), durationMs: 1 });
+  /** What `drain` says it cut. */
+  cut = 0;
+  table: RouteTable = { generation: 0, entries: [] };
+  readonly running = new Map<string, FunctionVersion>();
+  readonly secrets = new Map<string, Readonly<Record<string, string>>>();
+  readonly sent: { readonly version: string; readonly isolate: number; readonly request: GoldenRequest }[] = [];
+  starts = 0;
+
+  async start(version: FunctionVersion, secrets: Readonly<Record<string, string>>): Promise<void> {
+    const id = `${version.name}@${version.version}`;
+    await this.before('start', id);
+    if (!this.running.has(id)) this.starts++;
+    this.running.set(id, version);
+    this.secrets.set(id, secrets);
+  }
+
+  async golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer> {
+    await this.before('golden', `${version.name}@${version.version}`);
+    this.sent.push({ version: version.version, isolate: index, request });
+    return this.answer(version, index, request);
+  }
+
+  async publish(table: RouteTable): Promise<void> {
+    await this.before('publish', String(table.generation));
+    this.table = table;
+  }
+
+  async drain(name: string, version: string): Promise<number> {
+    await this.before('drain', `${name}@${version}`);
+    return this.cut;
+  }
+
+  async stop(name: string, version: string): Promise<void> {
+    await this.before('stop', `${name}@${version}`);
+    this.running.delete(`${name}@${version}`);
+  }
+
+  async close(): Promise<void> {
+    this.running.clear();
+  }
+
+  snapshot() {
+    return [...this.running.values()].map(({ name, version, isolates }) => ({ name, version, isolates, inFlight: 0, replaced: 0 }));
+  }
+
+  /** `digits@<version>` of each route, each once: what traffic meets. */
+  get serving(): readonly string[] {
+    return [...new Set(this.table.entries.map((entry) => `${entry.function}@${entry.version}`))].sort();
+  }
+}
