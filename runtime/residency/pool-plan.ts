@@ -1,0 +1,28 @@
+// What residency is told of a pool: what to load, for whom, and how to warm it.
+import type { PoolSpec } from '../engine/port.ts';
+import type { Tensors } from '../engine/tensor.ts';
+
+/** One input set to warm with, and what must come out if the manifest's author said so. */
+export interface WarmSample {
+  /** For messages: a file name, or the shape of a generated sample. */
+  readonly name: string;
+  readonly inputs: Tensors;
+  /** Expected outputs by name; outputs not named are only checked for shape and finiteness. */
+  readonly expect?: Tensors;
+  /** Largest absolute difference from `expect`; 1e-4 when left out. */
+  readonly tolerance?: number;
+}
+
+export interface PoolPlan {
+  readonly spec: PoolSpec;
+  /** Who asked for it first: for logs, traces and error texts. */
+  readonly function: string;
+  readonly binding: string;
+  readonly residency: 'lru' | 'pinned';
+  readonly warm: {
+    /** Runs of each sample on each slot; at least 2, since a slot's first run is never like its second. */
+    readonly runs: number;
+    /** Read at each load, so that samples cost no memory meanwhile. Empty: zeros over the grid of shapes. */
+    samples(): Promise<readonly WarmSample[]>;
+  };
+}

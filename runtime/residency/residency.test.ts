@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeEngine } from '../../test/support/fake-engine.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { PilotlightError } from '../errors.ts';
+import type { LoadRecord } from '../records.ts';
+import type { PoolPlan } from './pool-plan.ts';
+import { PoolResidency, type Ask } from './residency.ts';
+
+const ASK: Ask = { reason: 'request', function: 'digits', binding: 'DIGITS' };
+
+function planOf(key: string, samples: PoolPlan['warm']['samples'] = async () => []): PoolPlan {
+  const spec = { key, backend: 'fake', path: '/m.fake', device: 'cpu', slots: 2, threads: 1, queue: { max: 1, timeoutMs: 1 } } as const;
+  return { spec, function: 'digits', binding: 'DIGITS', residency: 'lru', warm: { runs: 2, samples } };
+}
+
+function setUp(loadWaitersMax = 10) {
+  const engine = new FakeEngine();
+  const clock = new ManualClock();
+  const loads: LoadRecord[] = [];
+  const residency = new PoolResidency({ engine, clock, loadWaitersMax, loadTimeoutMs: 1000, onLoad: (record) => loads.push(record) });
+  return { engine, clock, loads, residency };
+}
+
+/** A promise that the test opens by hand. */
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+describe('residency', () => {
+  test('the first ask loads, warms every slot at least twice and opens the pool', async () => {
+    const { engine, loads, residency } = setUp();
+    residency.declare('digits@1', [planOf('a')]);
+    assert.equal((await residency.ensure('a', ASK)).start, 'cold');
+    assert.deepEqual(engine.runs.map(({ slot }) => slot), [0, 0, 1, 1]);
+    assert.ok(engine.opened.has('a'));
+    assert.equal((await residency.ensure('a', ASK)).start, 'warm');
+    assert.equal(loads.length, 1);
+    assert.equal(loads[0]?.warm.length, 4);
+  });
+
+  test('fault 29: a thousand cold requests at once make exactly one load, the others join it', async () => {
+    const { engine, loads, residency } = setUp(1000);
+    const door = gate();
+    engine.before = () => door.opened;
+    residency.declare('digits@1', [planOf('a')]);
+    const asked = Array.from({ length: 1000 }, () => residency.ensure('a', ASK));
+    door.open();
+    const starts = (await Promise.all(asked)).map(({ start }) => start);
+    assert.equal(engine.loads, 1);
+    assert.deepEqual([starts.filter((s) => s === 'cold').length, starts.filter((s) => s === 'joined').length], [1, 999]);
+    assert.equal(loads[0]?.joined, 999);
+  });
+
+  test('more waiters than allowed are refused with TOO_BUSY and the load goes on', async () => {
+    const { engine, residency } = setUp(1);
+    const door = gate();
+    engine.before = () => door.opened;
+    residency.declare('digits@1', [planOf('a')]);
+    const first = residency.ensure('a', ASK);
+    const second = residency.ensure('a', ASK);
+    await assert.rejects(residency.ensure('a', ASK), { code: 'TOO_BUSY' });
+    door.open();
+    assert.deepEqual([(await first).start, (await second).start], ['cold', 'joined']);
+  });
+
+  test('fault 30: a failed load rejects every waiter once, is not repeated during its back-off, and is tried again after it', async () => {
+    const { engine, clock, residency } = setUp();
+    engine.before = (operation) => {
+      if (operation === 'load') throw new PilotlightError('LOAD_FAILED', 'the disk is gone');
+    };
+    residency.declare('digits@1', [planOf('a')]);
+    const asked = await Promise.allSettled([residency.ensure('a', ASK), residency.ensure('a', ASK)]);
+    assert.deepEqual(asked.map(({ status }) => status), ['rejected', 'rejected']);
+    await assert.rejects(residency.ensure('a', ASK), (error: PilotlightError) => error.code === 'LOAD_FAILED' && error.retryAfterS === 1);
+    assert.equal(engine.loads, 1);
+    engine.before = () => {};
+    clock.advance(1001);
+    assert.equal((await residency.ensure('a', ASK)).start, 'cold');
+  });
+
+  test('a deploy asks again at once, whatever the back-off says', async () => {
+    const { engine, residency } = setUp();
+    engine.before = (operation) => {
+      if (operation === 'load') throw new Error('no');
+    };
+    residency.declare('digits@1', [planOf('a')]);
+    await assert.rejects(residency.ensure('a', ASK));
+    engine.before = () => {};
+    assert.equal((await residency.ensure('a', { ...ASK, reason: 'deploy' })).start, 'cold');
+  });
+
+  test('fault 6: a warm-up whose answer is NaN fails the load, names slot and element, and leaves nothing loaded', async () => {
+    const { engine, residency } = setUp();
+    engine.answer = () => ({ y: { type: 'float32', shape: [1, 2], data: new Float32Array([0, Number.NaN]) } });
+    residency.declare('digits@1', [planOf('a')]);
+    await assert.rejects(residency.ensure('a', ASK), { code: 'WARMUP_FAILED', message: /DIGITS.*slot 0.*y is NaN at element 1/ });
+    assert.deepEqual([...engine.loaded, ...engine.opened], []);
+  });
+
+  test('a sample with another answer than expected fails the warm-up and says which element', async () => {
+    const { residency } = setUp();
+    const x = { type: 'float32', shape: [1, 2], data: new Float32Array([1, 2]) } as const;
+    const expect = { y: { ...x, data: new Float32Array([1, 3]) } };
+    residency.declare('digits@1', [planOf('a', async () => [{ name: 'samples/a.json', inputs: { x }, expect }])]);
+    await assert.rejects(residency.ensure('a', ASK), { code: 'WARMUP_FAILED', message: /samples\/a\.json.*y is 2 at element 1 where 3 was expected/ });
+  });
+
+  test('forgetting a version unloads only the pools that no other version declares', async () => {
+    const { engine, residency } = setUp();
+    residency.declare('digits@1', [planOf('a'), planOf('b')]);
+    residency.declare('digits@2', [planOf('b')]);
+    await Promise.all([residency.ensure('a', ASK), residency.ensure('b', ASK)]);
+    await residency.forget('digits@1');
+    assert.deepEqual([...engine.loaded], ['b']);
+    assert.deepEqual(residency.pools().map(({ key }) => key), ['b']);
+  });
+
+  test('a pool that jobs still hold is unloaded only when they have let go', async () => {
+    const { engine, clock, residency } = setUp();
+    residency.declare('digits@1', [planOf('a')]);
+    await residency.ensure('a', ASK);
+    engine.held.add('a');
+    const forgotten = residency.forget('digits@1');
+    await new Promise(setImmediate);
+    assert.equal(clock.pending, 1);
+    assert.ok(engine.loaded.has('a'));
+    engine.held.delete('a');
+    clock.advance(20);
+    await forgotten;
+    assert.ok(!engine.loaded.has('a'));
+  });
+
+  test('a version that is forgotten while its pool loads leaves nothing behind', async () => {
+    const { engine, residency } = setUp();
+    const door = gate();
+    engine.before = () => door.opened;
+    residency.declare('digits@1', [planOf('a')]);
+    const asked = residency.ensure('a', ASK);
+    await new Promise(setImmediate);
+    const forgotten = residency.forget('digits@1');
+    door.open();
+    await Promise.all([asked, forgotten]);
+    assert.deepEqual([...engine.loaded], []);
+    assert.deepEqual(residency.pools(), []);
+  });
+});
