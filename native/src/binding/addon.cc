@@ -1,0 +1,148 @@
+// The functions that JavaScript sees; runtime/engine/addon.ts declares them. Each marshals its arguments and calls the core.
+//
+// A function that can fail returns a Code; `reason()` gives the text of the last one that was not 0.
+#include <napi.h>
+
+#include "binding/answer.h"
+#include "binding/convert.h"
+#include "binding/env_state.h"
+#include "binding/js.h"
+#include "binding/sockets.h"
+#include "core/registry.h"
+
+namespace pilotlight {
+namespace {
+
+// A status has no value; its answer is `undefined`.
+struct Nothing {};
+napi_value ToJs(napi_env env, const Nothing&) { return JsUndefined(env); }
+
+uint32_t IdFromJs(napi_env env, napi_value value) {
+  uint32_t id = 0;
+  napi_get_value_uint32(env, value, &id);
+  return id;
+}
+
+napi_value Coded(napi_env env, Status status) {
+  return JsNumber(env, status.ok() ? 0 : EnvState::Of(env).Remember(std::move(status)));
+}
+
+napi_value Attach(napi_env env, napi_callback_info info) {
+  return EnvState::Of(env).Attach(ArgumentsOf<1>(env, info)[0]);
+}
+
+napi_value Intern(napi_env env, napi_callback_info info) {
+  return JsNumber(env, Registry::Get().Intern(TextFromJs(env, ArgumentsOf<1>(env, info)[0])));
+}
+
+napi_value Load(napi_env env, napi_callback_info info) {
+  const auto [id, spec] = ArgumentsOf<2>(env, info);
+  Registry::Get().Load(PoolOptionsFromJs(env, spec), AnswerTo<LoadOutcome>(EnvState::Of(env), IdFromJs(env, id)));
+  return nullptr;
+}
+
+napi_value Inspect(napi_env env, napi_callback_info info) {
+  const auto [id, backend, path] = ArgumentsOf<3>(env, info);
+  Registry::Get().Inspect(TextFromJs(env, backend), TextFromJs(env, path), AnswerTo<Signature>(EnvState::Of(env), IdFromJs(env, id)));
+  return nullptr;
+}
+
+napi_value Unload(napi_env env, napi_callback_info info) {
+  const auto [id, key] = ArgumentsOf<2>(env, info);
+  const auto answer = AnswerTo<Nothing>(EnvState::Of(env), IdFromJs(env, id));
+  Registry::Get().Unload(TextFromJs(env, key), [answer](Status status) { answer(Result<Nothing>{std::move(status), {}}); });
+  return nullptr;
+}
+
+napi_value Open(napi_env env, napi_callback_info info) {
+  return Coded(env, Registry::Get().Open(TextFromJs(env, ArgumentsOf<1>(env, info)[0])));
+}
+
+napi_value Retire(napi_env env, napi_callback_info info) {
+  switch (Registry::Get().Retire(TextFromJs(env, ArgumentsOf<1>(env, info)[0]))) {
+    case Retired::kRetired: return JsText(env, "retired");
+    case Retired::kBusy: return JsText(env, "busy");
+    case Retired::kAbsent: break;
+  }
+  return JsText(env, "absent");
+}
+
+napi_value Hold(napi_env env, napi_callback_info info) {
+  return JsBoolean(env, EnvState::Of(env).Hold(IdFromJs(env, ArgumentsOf<1>(env, info)[0])));
+}
+
+napi_value Release(napi_env env, napi_callback_info info) {
+  return JsBoolean(env, EnvState::Of(env).Release(IdFromJs(env, ArgumentsOf<1>(env, info)[0])));
+}
+
+napi_value Submit(napi_env env, napi_callback_info info) {
+  return Coded(env, EnvState::Of(env).Submit(ArgumentsOf<1>(env, info)[0]));
+}
+
+napi_value Reason(napi_env env, napi_callback_info) { return JsText(env, EnvState::Of(env).reason()); }
+
+napi_value Cancel(napi_env env, napi_callback_info info) {
+  EnvState::Of(env).Cancel(IdFromJs(env, ArgumentsOf<1>(env, info)[0]));
+  return nullptr;
+}
+
+napi_value Drain(napi_env env, napi_callback_info) {
+  EnvState::Of(env).Drain();
+  return nullptr;
+}
+
+napi_value Stats(napi_env env, napi_callback_info) { return ToJs(env, Registry::Get().Stats()); }
+
+// The one call into engines that a JavaScript thread makes: it opens a library, and is meant for the start of a host and for `doctor`.
+napi_value Capabilities(napi_env env, napi_callback_info) {
+  const napi_value array = JsArray(env, 2);
+  JsSetAt(env, array, 0, ToJs(env, OnnxRuntimeBackend().Probe()));
+  JsSetAt(env, array, 1, ToJs(env, FakeBackend().Probe()));
+  return array;
+}
+
+napi_value SetLibrary(napi_env env, napi_callback_info info) {
+  SetOnnxRuntimeLibrary(TextFromJs(env, ArgumentsOf<1>(env, info)[0]));
+  return nullptr;
+}
+
+napi_value Monotonic(napi_env env, napi_callback_info) { return JsNumber(env, ToMs(MonotonicNs())); }
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback call) {
+  napi_value function = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, call, nullptr, &function);
+  JsSet(env, exports, name, function);
+}
+
+// Once for each environment.
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  Registry::Get().AddBackend("onnxruntime", OnnxRuntimeBackend());
+  Registry::Get().AddBackend("fake", FakeBackend());
+  EnvState::Create(env);
+
+  Export(env, exports, "attach", Attach);
+  Export(env, exports, "intern", Intern);
+  Export(env, exports, "load", Load);
+  Export(env, exports, "inspect", Inspect);
+  Export(env, exports, "unload", Unload);
+  Export(env, exports, "open", Open);
+  Export(env, exports, "retire", Retire);
+  Export(env, exports, "hold", Hold);
+  Export(env, exports, "release", Release);
+  Export(env, exports, "submit", Submit);
+  Export(env, exports, "reason", Reason);
+  Export(env, exports, "cancel", Cancel);
+  Export(env, exports, "drain", Drain);
+  Export(env, exports, "stats", Stats);
+  Export(env, exports, "capabilities", Capabilities);
+  Export(env, exports, "setOnnxRuntimeLibrary", SetLibrary);
+  Export(env, exports, "monotonic", Monotonic);
+  RegisterSockets(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace pilotlight
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return pilotlight::Init(env, exports); }
+NODE_API_MODULE(pilotlight, Init)
