@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { nextAction, stepsOf, type RolloutSnapshot, type StepName } from './policy.ts';
+
+const DEPLOY = stepsOf('deploy', 'warm');
+
+function snapshot(changes: Partial<RolloutSnapshot>): RolloutSnapshot {
+  return { kind: 'deploy', warming: 'warm', unchanged: false, ended: [], failed: [], undone: [], ...changes };
+}
+
+/** All steps up to and including `last`. */
+function upTo(last: StepName): readonly StepName[] {
+  return DEPLOY.slice(0, DEPLOY.indexOf(last) + 1);
+}
+
+describe('rollout policy', () => {
+  const cases: readonly [situation: string, changes: Partial<RolloutSnapshot>, wanted: string][] = [
+    ['nothing has happened', {}, 'run check'],
+    ['the wanted version serves already', { ended: ['check'], unchanged: true }, 'end unchanged'],
+    ['the models are warm', { ended: upTo('warm') }, 'run isolates'],
+    ['models are left cold', { warming: 'cold', ended: ['check', 'store', 'plan'] }, 'run isolates'],
+    ['models are left cold, isolates run', { warming: 'cold', ended: ['check', 'store', 'plan', 'isolates'] }, 'run commit'],
+    ['a rollback stores nothing', { kind: 'rollback', ended: ['check'] }, 'run plan'],
+    ['a delete goes straight to the commit', { kind: 'delete', ended: ['check'] }, 'run commit'],
+    ['the check failed', { ended: ['check'], failed: ['check'] }, 'end undone'],
+    ['a golden request failed', { ended: upTo('golden'), failed: ['golden'] }, 'undo isolates'],
+    ['the isolates are stopped again', { ended: upTo('golden'), failed: ['golden'], undone: ['isolates'] }, 'undo plan'],
+    ['the pools are forgotten again', { ended: upTo('golden'), failed: ['golden'], undone: ['isolates', 'plan'] }, 'undo store'],
+    ['all is undone', { ended: upTo('golden'), failed: ['golden'], undone: ['isolates', 'plan', 'store'] }, 'end undone'],
+    ['a load failed before isolates ran', { ended: upTo('load'), failed: ['load'] }, 'undo plan'],
+    ['isolates failed half-way', { ended: upTo('isolates'), failed: ['isolates'] }, 'undo isolates'],
+    ['the commit failed', { ended: upTo('commit'), failed: ['commit'] }, 'undo isolates'],
+    ['the switch failed', { ended: upTo('switch'), failed: ['switch'] }, 'end committed'],
+    ['the drain failed', { ended: upTo('drain'), failed: ['drain'] }, 'run unload'],
+    ['everything after the switch failed', { ended: DEPLOY, failed: ['drain', 'unload', 'confirm'] }, 'end done'],
+    ['all steps went well', { ended: DEPLOY }, 'end done'],
+  ];
+  for (const [situation, changes, wanted] of cases) {
+    test(`when ${situation}: ${wanted}`, () => {
+      const action = nextAction(snapshot(changes));
+      assert.equal(action.act === 'end' ? `end ${action.outcome}` : `${action.act} ${action.step}`, wanted);
+    });
+  }
+
+  test('every rollout ends, whichever step fails first', () => {
+    for (const failing of DEPLOY) {
+      let state = snapshot({});
+      for (let turn = 0; turn < 40; turn++) {
+        const action = nextAction(state);
+        if (action.act === 'end') break;
+        if (action.act === 'undo') state = { ...state, undone: [...state.undone, action.step] };
+        else {
+          const failed = action.step === failing ? [...state.failed, failing] : state.failed;
+          state = { ...state, ended: [...state.ended, action.step], failed };
+        }
+      }
+      assert.equal(nextAction(state).act, 'end', failing);
+    }
+  });
+});

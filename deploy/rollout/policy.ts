@@ -1,0 +1,68 @@
+// What a rollout does next, decided from a snapshot and nothing else. The rule it keeps: before the commit a
+// failure undoes everything in reverse, after it the new version stands and what is left over is told.
+
+export type RolloutKind = 'deploy' | 'rollback' | 'delete';
+
+export type StepName =
+  | 'check' | 'store' | 'plan' | 'load' | 'warm' | 'isolates' | 'golden' | 'commit' | 'switch' | 'drain' | 'unload' | 'confirm';
+
+/** `cold` leaves the models to the first request that wants them (`--no-warm`). */
+export type Warming = 'warm' | 'cold';
+
+export interface RolloutSnapshot {
+  readonly kind: RolloutKind;
+  readonly warming: Warming;
+  /** true once `check` found that the wanted version serves already. */
+  readonly unchanged: boolean;
+  /** Steps that have ended, well or not, in order. */
+  readonly ended: readonly StepName[];
+  /** Those of them that failed. */
+  readonly failed: readonly StepName[];
+  readonly undone: readonly StepName[];
+}
+
+export type RolloutAction =
+  | { readonly act: 'run'; readonly step: StepName }
+  | { readonly act: 'undo'; readonly step: StepName }
+  | { readonly act: 'end'; readonly outcome: 'done' | 'unchanged' | 'undone' | 'committed' };
+
+const TAIL = ['commit', 'switch', 'drain', 'unload', 'confirm'] as const;
+const MODELS = ['load', 'warm'] as const;
+
+const STEPS: Readonly<Record<RolloutKind, readonly StepName[]>> = {
+  deploy: ['check', 'store', 'plan', ...MODELS, 'isolates', 'golden', ...TAIL],
+  rollback: ['check', 'plan', ...MODELS, 'isolates', 'golden', ...TAIL],
+  delete: ['check', ...TAIL],
+};
+
+/** Golden requests would load the models, so a cold rollout sends none. */
+const COLD_LEAVES_OUT: ReadonlySet<StepName> = new Set([...MODELS, 'golden']);
+
+/** What these steps made has to go when a later one (or they themselves) fails. */
+const LEAVES_RESIDUE: ReadonlySet<StepName> = new Set(['store', 'plan', 'isolates']);
+
+/** Traffic is on the new version already: what fails here is told and finished by the next rollout or restart. */
+const TOLERATED: ReadonlySet<StepName> = new Set(['drain', 'unload', 'confirm']);
+
+export function stepsOf(kind: RolloutKind, warming: Warming): readonly StepName[] {
+  return warming === 'warm' ? STEPS[kind] : STEPS[kind].filter((step) => !COLD_LEAVES_OUT.has(step));
+}
+
+export function isTolerated(step: StepName): boolean {
+  return TOLERATED.has(step);
+}
+
+export function nextAction(snapshot: RolloutSnapshot): RolloutAction {
+  if (snapshot.unchanged) return { act: 'end', outcome: 'unchanged' };
+  if (snapshot.failed.every(isTolerated)) {
+    const step = stepsOf(snapshot.kind, snapshot.warming).find((one) => !snapshot.ended.includes(one));
+    return step === undefined ? { act: 'end', outcome: 'done' } : { act: 'run', step };
+  }
+  if (isCommitted(snapshot)) return { act: 'end', outcome: 'committed' };
+  const residue = snapshot.ended.findLast((step) => LEAVES_RESIDUE.has(step) && !snapshot.undone.includes(step));
+  return residue === undefined ? { act: 'end', outcome: 'undone' } : { act: 'undo', step: residue };
+}
+
+function isCommitted({ ended, failed }: RolloutSnapshot): boolean {
+  return ended.includes('commit') && !failed.includes('commit');
+}

@@ -1,0 +1,126 @@
+// Starts again what is deployed after the host was restarted: isolates of all functions, then the route table, so that
+// callers are answered as early as can be, then the pools in the order of their worth, then the golden requests.
+import { randomBytes } from 'node:crypto';
+import { describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
+import type { RolloutRecord } from '../../runtime/records.ts';
+import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import { sendGolden } from './golden.ts';
+import { readSecrets } from './read-secrets.ts';
+import { versionId, type RolloutParts } from './rollout-steps.ts';
+import { planVersion, type VersionPlan } from './version-plan.ts';
+
+export interface RestoredFunction {
+  readonly function: string;
+  readonly version: string;
+  /** Why it does not serve. */
+  readonly error?: ErrorPlain;
+  /** What is not as it was before, while it serves. */
+  readonly warnings: readonly string[];
+}
+
+export interface RestoreOptions {
+  readonly loadFirst: (pools: readonly PoolPlan[]) => readonly PoolPlan[];
+  readonly onRecord: (record: RolloutRecord) => void;
+}
+
+/** Threads started side by side: enough to hide each other's waits, too few to starve each other. */
+const STARTS_AT_ONCE = 4;
+
+/** One function on its way back. */
+interface Restoring {
+  readonly name: string;
+  readonly version: string;
+  readonly startMs: number;
+  readonly steps: RolloutRecord['steps'][number][];
+  readonly warnings: string[];
+  plan?: VersionPlan;
+  error?: unknown;
+}
+
+/** Never rejects for one function's sake; rejects when the route table cannot be published. */
+export async function restoreFunctions(parts: RolloutParts, options: RestoreOptions): Promise<readonly RestoredFunction[]> {
+  const { clock, store, table } = parts;
+  const all: Restoring[] = Object.entries(store.state().functions).map(([name, { current }]) =>
+    ({ name, version: current, startMs: clock.nowMs(), steps: [], warnings: [] }));
+  const waiting = all.values();
+  await Promise.all(Array.from({ length: STARTS_AT_ONCE }, async () => {
+    for (const one of waiting) await start(parts, one);
+  }));
+  const release = await table.hold();
+  try {
+    await table.publish(new Map(all.flatMap(({ name, plan, error }) => (plan === undefined || error !== undefined ? [] : [[name, plan.function]]))));
+  } finally {
+    release();
+  }
+  const loaded = await loadPools(parts, all, options.loadFirst);
+  for (const one of all) await warmIsolates(parts, one, loaded);
+  for (const one of all) options.onRecord(recordOf(one, clock.nowMs()));
+  return all.map(({ name, version, error, warnings }) =>
+    ({ function: name, version, warnings, ...(error === undefined ? {} : { error: toPlainError(error, 'LOAD_FAILED') }) }));
+}
+
+async function start(parts: RolloutParts, one: Restoring): Promise<void> {
+  const { store, engine, slotsDefault, residency, dataPlane, signal } = parts;
+  const { name, version } = one;
+  try {
+    signal.throwIfAborted();
+    const stored = await store.readVersion(name, version);
+    const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault }));
+    residency.declare(versionId(name, version), plan.pools);
+    const secrets = await readSecrets(store.secrets, stored.bundle.manifest);
+    await timed(parts, one, 'isolates', () => dataPlane.start(plan.function, secrets, 'restart'));
+    one.plan = plan;
+  } catch (error) {
+    one.error = error;
+    await residency.forget(versionId(name, version));
+  }
+}
+
+/** Gives the keys of the pools that are warm. A pool that fails is left to the first request that wants it. */
+async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFirst: RestoreOptions['loadFirst']): Promise<ReadonlySet<string>> {
+  const loaded = new Set<string>();
+  const wanted = new Map(all.flatMap((one) => one.plan?.pools.map((pool) => [pool, one] as const) ?? []));
+  for (const pool of loadFirst([...wanted.keys()])) {
+    const owner = wanted.get(pool);
+    if (owner === undefined || parts.signal.aborted) continue;
+    const { spec, function: name, binding } = pool;
+    const timeoutMs = owner.plan?.function.limits.initTimeoutMs;
+    try {
+      await timed(parts, owner, 'load', () =>
+        parts.residency.ensure(spec.key, { reason: 'restart', function: name, binding, ...(timeoutMs === undefined ? {} : { timeoutMs }) }));
+      loaded.add(spec.key);
+    } catch (error) {
+      owner.warnings.push(`load: ${binding} is loaded by the first request that wants it: ${describeThrown(error)}`);
+    }
+  }
+  return loaded;
+}
+
+async function warmIsolates(parts: RolloutParts, one: Restoring, loaded: ReadonlySet<string>): Promise<void> {
+  const { dataPlane, clock, signal } = parts;
+  const { plan } = one;
+  // Golden requests would load what was left for later.
+  if (plan === undefined || signal.aborted || !plan.pools.every(({ spec }) => loaded.has(spec.key))) return;
+  try {
+    await timed(parts, one, 'golden', () => sendGolden({ dataPlane, clock, version: plan.function, cases: plan.golden, signal }));
+  } catch (error) {
+    one.warnings.push(`golden: ${describeThrown(error)}`);
+  }
+}
+
+async function timed<T>({ clock }: RolloutParts, { steps }: Restoring, name: string, work: () => Promise<T>): Promise<T> {
+  const startMs = clock.nowMs();
+  try {
+    return await work();
+  } finally {
+    steps.push({ name, startMs, endMs: clock.nowMs() });
+  }
+}
+
+function recordOf({ name, version, startMs, steps, error }: Restoring, endMs: number): RolloutRecord {
+  const failure = error === undefined ? undefined : toPlainError(error, 'LOAD_FAILED');
+  return {
+    rolloutId: randomBytes(8).toString('hex'), kind: 'restore', function: name, version, startMs, endMs, steps,
+    ...(failure === undefined ? {} : { errorCode: failure.code, errorMessage: failure.message }),
+  };
+}

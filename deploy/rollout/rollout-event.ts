@@ -1,0 +1,22 @@
+// What a rollout tells while it runs and when it has ended: plain data that crosses the admin API line by line.
+import type { StepName } from './policy.ts';
+
+export interface RolloutEvent {
+  readonly step: StepName;
+  readonly state: 'started' | 'progress' | 'done' | 'warning' | 'failed' | 'undone';
+  /** For people: what was found or done. */
+  readonly detail: string;
+  /** Since the step began. */
+  readonly ms: number;
+}
+
+export type RolloutListener = (event: RolloutEvent) => void;
+
+export interface RolloutResult {
+  readonly function: string;
+  /** 64 hexadecimal digits; left out after a delete. */
+  readonly version?: string;
+  readonly outcome: 'deployed' | 'unchanged' | 'rolled back' | 'deleted';
+  readonly warnings: readonly string[];
+  readonly ms: number;
+}

@@ -1,0 +1,301 @@
+// What each step of one rollout does, and how it is taken back. It decides nothing about order: the policy does.
+import type { Clock } from '../../runtime/clock.ts';
+import type { EngineControl } from '../../runtime/engine/port.ts';
+import { PilotlightError, assert } from '../../runtime/errors.ts';
+import { versionLabel } from '../../runtime/function.ts';
+import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
+import type { LoadRecord } from '../../runtime/records.ts';
+import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import type { Residency } from '../../runtime/residency/residency.ts';
+import { routeLabel } from '../../runtime/router/table.ts';
+import { parseRoute } from '../manifest/route.ts';
+import type { FunctionState, Store, StoredVersion } from '../store/store.ts';
+import { sendGolden } from './golden.ts';
+import { planVersion, type VersionPlan } from './version-plan.ts';
+import { noFunction, resolveRollback, type RolloutTarget } from './rollout-target.ts';
+import { readSecrets } from './read-secrets.ts';
+import type { ServingTable } from './serving-table.ts';
+import type { StepName } from './policy.ts';
+import { within } from './within.ts';
+
+export interface RolloutParts {
+  readonly store: Pick<Store, 'addVersion' | 'discard' | 'readVersion' | 'state' | 'commit' | 'collect' | 'secrets'>;
+  readonly dataPlane: DataPlane;
+  readonly residency: Residency;
+  readonly engine: Pick<EngineControl, 'inspect'>;
+  readonly clock: Clock;
+  /** Slots of a model whose manifest names none. */
+  readonly slotsDefault: number;
+  /** Requests that the old version has not answered by then are cut. */
+  readonly drainTimeoutMs: number;
+  readonly table: ServingTable;
+  /** Aborted when the host stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Where a step tells what happens inside it. */
+export interface StepTeller {
+  progress(detail: string): void;
+  warn(detail: string): void;
+}
+
+type Step = (tell: StepTeller) => Promise<string>;
+
+/** Undoing and tidying are bounded too, so that a stuck part cannot keep later rollouts of the function waiting. */
+const TIDY_LIMIT_MS = 30_000;
+
+export class RolloutSteps {
+  readonly #parts: RolloutParts;
+  readonly #target: RolloutTarget;
+  #version: string | undefined;
+  #isUnchanged = false;
+  #stored: StoredVersion | undefined;
+  #plan: VersionPlan | undefined;
+  #loads: readonly LoadRecord[] = [];
+  #release: () => void = () => {};
+
+  constructor(parts: RolloutParts, target: RolloutTarget) {
+    this.#parts = parts;
+    this.#target = target;
+    this.#version = target.kind === 'deploy' ? target.version : undefined;
+  }
+
+  /** Known from `check` on; none for a delete. */
+  get version(): string | undefined {
+    return this.#version;
+  }
+
+  get isUnchanged(): boolean {
+    return this.#isUnchanged;
+  }
+
+  readonly run: Readonly<Record<StepName, Step>> = {
+    check: () => this.#check(),
+    store: () => this.#store(),
+    plan: () => this.#planPools(),
+    load: (tell) => this.#load(tell),
+    warm: () => this.#warm(),
+    isolates: () => this.#startIsolates(),
+    golden: (tell) => this.#golden(tell),
+    commit: () => this.#commit(),
+    switch: () => this.#switch(),
+    drain: (tell) => this.#drain(tell),
+    unload: () => this.#unload(),
+    confirm: (tell) => this.#confirm(tell),
+  };
+
+  /** Takes back what a step left, whether it ended well or not. */
+  async undo(step: StepName): Promise<void> {
+    const { dataPlane, residency, store } = this.#parts;
+    const name = this.#target.name;
+    const version = this.#version;
+    if (version === undefined) return;
+    if (step === 'isolates') await this.#tidy('stopping the isolates', dataPlane.stop(name, version));
+    if (step === 'plan') await this.#tidy('unloading the pools', residency.forget(versionId(name, version)));
+    if (step === 'store') await this.#tidy('discarding the version', store.discard(name, version));
+  }
+
+  /** Lets the next rollout commit; harmless when nothing is held. */
+  release(): void {
+    this.#release();
+    this.#release = () => {};
+  }
+
+  async #check(): Promise<string> {
+    const { store, table } = this.#parts;
+    const target = this.#target;
+    const state = store.state().functions[target.name];
+    if (target.kind === 'delete') {
+      if (state === undefined) throw noFunction(target.name);
+      return `${state.history.length} versions go`;
+    }
+    if (target.kind === 'rollback') {
+      this.#version = resolveRollback(target.name, state, target.version);
+      this.#stored = await store.readVersion(target.name, this.#version);
+    }
+    const version = this.#version;
+    assert(version !== undefined, 'a deploy or rollback has no version');
+    const label = versionLabel({ name: target.name, version });
+    if (state?.current === version && table.version(target.name)?.version === version) {
+      this.#isUnchanged = true;
+      return `${label} serves already`;
+    }
+    const manifest = this.#bundle().manifest;
+    await table.refuseConflicts({ name: target.name, routes: manifest.routes.map(parseRoute) });
+    await readSecrets(store.secrets, manifest);
+    return `${label}: ${count(manifest.routes.length, 'route')}, ${count(Object.keys(manifest.models).length, 'model')}`;
+  }
+
+  async #store(): Promise<string> {
+    const bundle = this.#bundle();
+    this.#stored = await this.#parts.store.addVersion(bundle);
+    const files = Object.values(bundle.files);
+    return `${count(files.length, 'file')}, ${(files.reduce((sum, { bytes }) => sum + bytes, 0) / 1024).toFixed(0)} KiB`;
+  }
+
+  async #planPools(): Promise<string> {
+    const { engine, slotsDefault, residency, clock, signal } = this.#parts;
+    assert(this.#stored !== undefined, 'nothing is stored to plan');
+    const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
+    this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault }), {
+      clock, signal, limitMs, late: () => new PilotlightError('BAD_MODEL', `the models were not read within limits.initTimeoutMs (${limitMs} ms)`),
+    });
+    const keys = new Set(this.#plan.pools.map(({ spec }) => spec.key));
+    const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
+    residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);
+    return `overlap: old and new side by side; ${count(keys.size - shared, 'pool')} to load, ${shared} resident already`;
+  }
+
+  async #load(tell: StepTeller): Promise<string> {
+    const { pools } = this.#planned();
+    const loads: LoadRecord[] = [];
+    for (const pool of pools) {
+      const load = await this.#loadPool(pool);
+      if (load === undefined) tell.progress(`${pool.binding} is resident already`);
+      else {
+        loads.push(load);
+        tell.progress(`${pool.binding} loaded and warmed in ${(load.endMs - load.startMs).toFixed(0)} ms`);
+      }
+    }
+    this.#loads = loads;
+    return loads.length === 0 ? 'nothing to load' : count(loads.length, 'pool');
+  }
+
+  async #loadPool({ spec, function: name, binding }: PoolPlan): Promise<LoadRecord | undefined> {
+    const { residency, clock, signal } = this.#parts;
+    const { initTimeoutMs } = this.#planned().function.limits;
+    const loading = residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs: initTimeoutMs });
+    const ensured = await within(loading, {
+      clock, signal, limitMs: initTimeoutMs,
+      late: () => new PilotlightError('WARMUP_FAILED',
+        `${name}'s model ${binding} was not loaded and warm within limits.initTimeoutMs (${initTimeoutMs} ms); a larger limit or fewer warm inputs would do`),
+    });
+    return ensured.load;
+  }
+
+  async #warm(): Promise<string> {
+    const runs = this.#loads.flatMap(({ warm }) => warm);
+    const spentMs = runs.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
+    return runs.length === 0 ? 'all pools are warm already' : `${count(runs.length, 'run')} on every slot in ${spentMs.toFixed(0)} ms`;
+  }
+
+  async #startIsolates(): Promise<string> {
+    const { dataPlane, store, clock, signal } = this.#parts;
+    const version = this.#planned().function;
+    const secrets = await readSecrets(store.secrets, this.#bundle().manifest);
+    const limitMs = version.limits.initTimeoutMs * (version.isolates + 1);
+    await within(dataPlane.start(version, secrets, 'deploy'), {
+      clock, signal, limitMs, late: () => new PilotlightError('BAD_HANDLER', `${versionLabel(version)}: its isolates were not ready within ${limitMs} ms`),
+    });
+    return `${version.isolates} and a spare`;
+  }
+
+  async #golden(tell: StepTeller): Promise<string> {
+    const { dataPlane, clock, signal } = this.#parts;
+    const { function: version, golden } = this.#planned();
+    if (golden.length === 0) return 'the manifest has none: the first request of each isolate will be slower';
+    const outcome = await sendGolden({ dataPlane, clock, version, cases: golden, signal });
+    for (const warning of outcome.warnings) tell.warn(warning);
+    return `${outcome.sent} answered right; first ${outcome.firstMs.toFixed(1)} ms, then ${outcome.lastMs.toFixed(1)} ms`;
+  }
+
+  async #commit(): Promise<string> {
+    const { store, table } = this.#parts;
+    const { name, kind } = this.#target;
+    this.#release = await table.hold();
+    const plan = this.#plan;
+    // Another function may have taken a route since the check.
+    if (plan !== undefined) await table.refuseConflicts(plan.function);
+    const { generation } = await store.commit(({ functions }) => {
+      const { [name]: before, ...others } = functions;
+      const version = this.#version;
+      return kind === 'delete' || version === undefined ? others : { ...others, [name]: stateAfter(kind, version, before) };
+    });
+    return `generation ${generation}`;
+  }
+
+  async #switch(): Promise<string> {
+    const { clock, table } = this.#parts;
+    const { name } = this.#target;
+    const next = this.#plan?.function;
+    await within(table.publish(new Map([[name, next]])), { clock, limitMs: TIDY_LIMIT_MS, late: () => tooLate('publishing the route table') });
+    this.release();
+    return next === undefined ? `${name} has no routes any more` : next.routes.map(routeLabel).join(', ');
+  }
+
+  async #drain(tell: StepTeller): Promise<string> {
+    const { dataPlane, drainTimeoutMs, clock, signal } = this.#parts;
+    const { name } = this.#target;
+    let cut = 0;
+    for (const version of this.#oldVersions()) {
+      cut += await within(dataPlane.drain(name, version, drainTimeoutMs), {
+        clock, signal, limitMs: drainTimeoutMs + TIDY_LIMIT_MS, late: () => tooLate(`draining ${versionLabel({ name, version })}`),
+      });
+    }
+    if (cut > 0) tell.warn(`${count(cut, 'request')} of the old version cut after drainTimeoutMs (${drainTimeoutMs} ms)`);
+    return cut === 0 ? 'nothing is in flight any more' : `${cut} cut`;
+  }
+
+  async #unload(): Promise<string> {
+    const { dataPlane, residency, store } = this.#parts;
+    const { name, kind } = this.#target;
+    const old = this.#oldVersions();
+    for (const version of old) {
+      // Isolates first: a lease of theirs would keep a pool busy.
+      await this.#tidy('stopping the old isolates', dataPlane.stop(name, version));
+      await this.#tidy('unloading the old pools', residency.forget(versionId(name, version)));
+    }
+    if (kind === 'delete') await store.secrets.deleteAll(name);
+    return old.length === 0 ? 'there was no older version' : old.map((version) => versionLabel({ name, version })).join(', ');
+  }
+
+  async #confirm(tell: StepTeller): Promise<string> {
+    const { residency, store } = this.#parts;
+    await store.collect();
+    const prefix = `${this.#target.name}@`;
+    const kept = this.#version === undefined ? undefined : versionId(this.#target.name, this.#version);
+    const left = residency.pools().filter(({ functions }) => functions.some((id) => id.startsWith(prefix) && id !== kept));
+    if (left.length > 0) tell.warn(`drift: ${count(left.length, 'pool')} of an older version still held`);
+    return left.length === 0 ? 'nothing is left of older versions' : 'finished by the next rollout or restart';
+  }
+
+  /** All that runs of the function besides the new version: also what an earlier rollout could not stop. */
+  #oldVersions(): readonly string[] {
+    const { name } = this.#target;
+    return this.#parts.dataPlane.snapshot().filter((one) => one.name === name && one.version !== this.#version).map(({ version }) => version);
+  }
+
+  #bundle(): StoredVersion['bundle'] {
+    const bundle = this.#stored?.bundle ?? (this.#target.kind === 'deploy' ? this.#target.bundle : undefined);
+    assert(bundle !== undefined, 'a delete has no bundle');
+    return bundle;
+  }
+
+  #planned(): VersionPlan {
+    assert(this.#plan !== undefined, 'a step ran before the plan');
+    return this.#plan;
+  }
+
+  #tidy(what: string, work: Promise<void>): Promise<void> {
+    return within(work, { clock: this.#parts.clock, limitMs: TIDY_LIMIT_MS, late: () => tooLate(what) });
+  }
+}
+
+export function versionId(name: string, version: string): string {
+  return `${name}@${version}`;
+}
+
+function stateAfter(kind: 'deploy' | 'rollback', version: string, before: FunctionState | undefined): FunctionState {
+  const history = before?.history ?? [];
+  // A rollback keeps the order of deploys, so that a second one goes back further instead of forth.
+  if (kind === 'rollback') return { current: version, history };
+  return { current: version, history: [{ version, deployedAt: new Date().toISOString() }, ...history.filter((one) => one.version !== version)] };
+}
+
+function tooLate(what: string): PilotlightError {
+  return new PilotlightError('DEADLINE', `${what} took longer than ${TIDY_LIMIT_MS} ms; a restart of the host finishes it`);
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,93 @@
+// Moves functions from one version to the next, on the control thread. Rollouts of one function wait for each other, so
+// the last one asked for wins; those of different functions run side by side and only commit one after the other.
+import { PilotlightError } from '../../runtime/errors.ts';
+import type { RolloutRecord } from '../../runtime/records.ts';
+import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import { bundleVersion } from '../bundle/bundle.ts';
+import { checkBundle } from '../bundle/check-bundle.ts';
+import type { Warming } from './policy.ts';
+import { restoreFunctions, type RestoredFunction } from './restore.ts';
+import type { RolloutListener, RolloutResult } from './rollout-event.ts';
+import { RolloutRun } from './rollout-run.ts';
+import { RolloutSteps, type RolloutParts } from './rollout-steps.ts';
+import type { RolloutTarget } from './rollout-target.ts';
+import { ServingTable } from './serving-table.ts';
+import { Turns } from './turns.ts';
+
+export interface RolloutOptions extends Omit<RolloutParts, 'table' | 'signal'> {
+  readonly onRecord: (record: RolloutRecord) => void;
+  /** After a restart: the pools to load before the host is ready, in this order. Default: all, pinned ones first. */
+  readonly loadFirst?: (pools: readonly PoolPlan[]) => readonly PoolPlan[];
+}
+
+export interface RolloutRequest {
+  readonly warming: Warming;
+  readonly onEvent?: RolloutListener;
+}
+
+/** Rollouts of one function that may wait for the one under way. */
+const WAITING_MAX = 32;
+
+export class Rollout {
+  readonly #options: RolloutOptions;
+  readonly #stop = new AbortController();
+  readonly #turns = new Turns(WAITING_MAX);
+  readonly #table: ServingTable;
+  #restoring: Promise<unknown> = Promise.resolve();
+
+  constructor(options: RolloutOptions) {
+    this.#options = options;
+    this.#table = new ServingTable(options.store, options.dataPlane);
+  }
+
+  /** Deploys a received bundle whose blobs are in the store. The same content again is `unchanged`. Throws BAD_BUNDLE, BAD_MANIFEST at once. */
+  deploy(received: unknown, request: RolloutRequest): Promise<RolloutResult> {
+    const bundle = checkBundle(received);
+    return this.#run({ kind: 'deploy', name: bundle.manifest.name, bundle, version: bundleVersion(bundle) }, request);
+  }
+
+  /** Goes back to a kept version, by default the one deployed before the current one. */
+  rollback(name: string, version: string | undefined, request: RolloutRequest): Promise<RolloutResult> {
+    return this.#run({ kind: 'rollback', name, ...(version === undefined ? {} : { version }) }, request);
+  }
+
+  delete(name: string, onEvent?: RolloutListener): Promise<RolloutResult> {
+    return this.#run({ kind: 'delete', name }, { warming: 'cold', ...(onEvent === undefined ? {} : { onEvent }) });
+  }
+
+  /** After a start: runs what is deployed; rollouts wait for it. One function that cannot be started does not keep the others down. */
+  restore(): Promise<readonly RestoredFunction[]> {
+    const { loadFirst = pinnedFirst, onRecord, ...parts } = this.#options;
+    const restored = restoreFunctions({ ...parts, table: this.#table, signal: this.#stop.signal }, { loadFirst, onRecord });
+    this.#restoring = restored.catch(() => {});
+    return restored;
+  }
+
+  /** Digest of the version that the route table names, if any. */
+  serving(name: string): string | undefined {
+    return this.#table.version(name)?.version;
+  }
+
+  /** Refuses new rollouts, undoes those that have not committed, waits for all. */
+  async close(): Promise<void> {
+    this.#stop.abort(new PilotlightError('DRAINING', 'the host is stopping; deploy again when it is back'));
+    await this.#restoring;
+    await this.#turns.idle();
+  }
+
+  #run(target: RolloutTarget, { warming, onEvent = () => {} }: RolloutRequest): Promise<RolloutResult> {
+    const { onRecord, ...parts } = this.#options;
+    const { signal } = this.#stop;
+    return this.#turns.take(target.name, async () => {
+      await this.#restoring;
+      signal.throwIfAborted();
+      const steps = new RolloutSteps({ ...parts, table: this.#table, signal }, target);
+      return new RolloutRun({ steps, target, warming, clock: parts.clock, signal, onEvent, onRecord }).execute();
+    });
+  }
+}
+
+function pinnedFirst(pools: readonly PoolPlan[]): readonly PoolPlan[] {
+  const pinned = pools.filter(({ residency }) => residency === 'pinned');
+  return [...pinned, ...pools.filter(({ residency }) => residency !== 'pinned')];
+}

@@ -1,0 +1,68 @@
+// The versions that traffic meets now, and the only place that publishes a route table. Tables are made under one
+// lock together with the commit that they follow, so that two functions' rollouts cannot publish out of order.
+import { PilotlightError } from '../../runtime/errors.ts';
+import type { FunctionVersion } from '../../runtime/function.ts';
+import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
+import { routeLabel, type RouteEntry } from '../../runtime/router/table.ts';
+import { parseRoute } from '../manifest/route.ts';
+import type { Store } from '../store/store.ts';
+import { findRouteConflict, type RouteOwner } from './route-conflicts.ts';
+
+export class ServingTable {
+  readonly #store: Pick<Store, 'state' | 'readVersion'>;
+  readonly #dataPlane: Pick<DataPlane, 'publish'>;
+  #serving: ReadonlyMap<string, FunctionVersion> = new Map();
+  #held: Promise<void> = Promise.resolve();
+
+  constructor(store: Pick<Store, 'state' | 'readVersion'>, dataPlane: Pick<DataPlane, 'publish'>) {
+    this.#store = store;
+    this.#dataPlane = dataPlane;
+  }
+
+  version(name: string): FunctionVersion | undefined {
+    return this.#serving.get(name);
+  }
+
+  /** From here to the release nobody else commits or publishes. Releasing twice is harmless. */
+  async hold(): Promise<() => void> {
+    const before = this.#held;
+    let release = (): void => {};
+    this.#held = new Promise((resolve) => (release = resolve));
+    await before;
+    return release;
+  }
+
+  /** All ingress threads answer by the next set when this resolves; when it rejects, the set before is still the one here. */
+  async publish(changes: ReadonlyMap<string, FunctionVersion | undefined>): Promise<void> {
+    const next = new Map(this.#serving);
+    for (const [name, version] of changes) {
+      if (version === undefined) next.delete(name);
+      else next.set(name, version);
+    }
+    await this.#dataPlane.publish({ generation: this.#store.state().generation, entries: entriesOf(next) });
+    this.#serving = next;
+  }
+
+  /** Rejects ROUTE_CONFLICT naming both owners; counts what is deployed, also where it could not be started. */
+  async refuseConflicts(candidate: RouteOwner): Promise<void> {
+    const conflict = findRouteConflict(candidate, await this.#owners());
+    if (conflict === undefined) return;
+    throw new PilotlightError('ROUTE_CONFLICT',
+      `${candidate.name} wants the route ${routeLabel(conflict.route)}, but ${conflict.owner} owns ${routeLabel(conflict.ownerRoute)}; ` +
+      `change one of the two manifests or delete ${conflict.owner}`);
+  }
+
+  async #owners(): Promise<readonly RouteOwner[]> {
+    const functions = Object.entries(this.#store.state().functions);
+    return Promise.all(functions.map(async ([name, { current }]) => {
+      const serving = this.#serving.get(name);
+      if (serving?.version === current) return serving;
+      const { bundle } = await this.#store.readVersion(name, current);
+      return { name, routes: bundle.manifest.routes.map(parseRoute) };
+    }));
+  }
+}
+
+function entriesOf(serving: ReadonlyMap<string, FunctionVersion>): readonly RouteEntry[] {
+  return [...serving.values()].flatMap(({ name, version, routes }) => routes.map((pattern) => ({ pattern, function: name, version })));
+}

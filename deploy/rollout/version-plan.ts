@@ -1,0 +1,111 @@
+// Turns a stored version into what the runtime takes: the function for the data plane, the pools for residency and the
+// golden requests. Models are inspected here, so that a bad one is refused before anything is loaded.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Backend, EngineControl, PoolSpec } from '../../runtime/engine/port.ts';
+import type { Signature } from '../../runtime/engine/tensor.ts';
+import { PilotlightError } from '../../runtime/errors.ts';
+import type { FunctionVersion, ModelBinding } from '../../runtime/function.ts';
+import type { GoldenRequest } from '../../runtime/ingress/data-plane.ts';
+import type { PoolPlan, WarmSample } from '../../runtime/residency/pool-plan.ts';
+import { HANDLER_PATH } from '../bundle/bundle.ts';
+import { matchPaths } from '../bundle/match-paths.ts';
+import type { ManifestGolden, ManifestModel } from '../manifest/manifest.ts';
+import { parseRoute } from '../manifest/route.ts';
+import type { StoredVersion } from '../store/store.ts';
+import type { GoldenCase } from './golden.ts';
+import { parseWarmSample } from './warm-sample-file.ts';
+
+export interface VersionPlan {
+  readonly function: FunctionVersion;
+  readonly pools: readonly PoolPlan[];
+  readonly golden: readonly GoldenCase[];
+}
+
+export interface VersionPlanOptions {
+  readonly engine: Pick<EngineControl, 'inspect'>;
+  /** Slots of a model whose manifest names none. */
+  readonly slotsDefault: number;
+}
+
+/** Rejects BAD_MODEL naming function, binding and file. */
+export async function planVersion(stored: StoredVersion, options: VersionPlanOptions): Promise<VersionPlan> {
+  const { name, version, folder, bundle: { manifest } } = stored;
+  const bound: { readonly model: ModelBinding; readonly pool: PoolPlan }[] = [];
+  for (const [binding, model] of Object.entries(manifest.models)) bound.push(await bindModel(stored, binding, model, options));
+  return {
+    function: {
+      name, version,
+      handlerFile: join(folder, HANDLER_PATH),
+      routes: manifest.routes.map(parseRoute),
+      models: bound.map(({ model }) => model),
+      vars: manifest.vars,
+      secrets: manifest.secrets,
+      isolates: manifest.isolates,
+      limits: manifest.limits,
+    },
+    pools: bound.map(({ pool }) => pool),
+    golden: manifest.warm.map((golden) => goldenCase(folder, golden)),
+  };
+}
+
+/** The backend that reads a model file, told by its name. */
+export function backendOf(path: string): Backend | undefined {
+  if (path.endsWith('.onnx')) return 'onnxruntime';
+  return /\.fake(\.json)?$/.test(path) ? 'fake' : undefined;
+}
+
+async function bindModel(stored: StoredVersion, binding: string, model: ManifestModel, options: VersionPlanOptions) {
+  const pool = poolSpec(stored, binding, model, options.slotsDefault);
+  const signature = await inspect(stored, binding, pool, options.engine);
+  const plan: PoolPlan = {
+    spec: pool,
+    function: stored.name,
+    binding,
+    residency: model.residency,
+    warm: { runs: model.warm.runs, samples: () => readSamples(stored, model) },
+  };
+  return { model: { binding, pool, signature, preload: model.preload }, pool: plan };
+}
+
+function poolSpec(stored: StoredVersion, binding: string, model: ManifestModel, slotsDefault: number): PoolSpec {
+  const place = `${stored.name}'s model ${binding} (${model.path})`;
+  const backend = backendOf(model.path);
+  if (backend === undefined) throw new PilotlightError('BAD_MODEL', `${place}: no backend reads a file of that name; it must end in .onnx`);
+  const file = stored.bundle.files[model.path];
+  if (file === undefined) throw new PilotlightError('BAD_BUNDLE', `${place} is not among the bundle's files`);
+  const made = { backend, device: 'cpu', slots: model.slots ?? slotsDefault, threads: model.threads, queue: model.queue } as const;
+  const { max, timeoutMs } = model.queue;
+  const identity = [file.sha256, made.backend, made.device, made.slots, made.threads, max, timeoutMs];
+  return { key: createHash('sha256').update(identity.join(' ')).digest('hex').slice(0, 16), path: join(stored.folder, model.path), ...made };
+}
+
+async function inspect(stored: StoredVersion, binding: string, pool: PoolSpec, engine: Pick<EngineControl, 'inspect'>): Promise<Signature> {
+  try {
+    return await engine.inspect(pool.path, pool.backend);
+  } catch (error) {
+    if (!(error instanceof PilotlightError)) throw error;
+    throw new PilotlightError(error.code, `${stored.name}'s model ${binding}: ${error.message}`, { cause: error });
+  }
+}
+
+async function readSamples({ folder, bundle }: StoredVersion, model: ManifestModel): Promise<readonly WarmSample[]> {
+  const paths = matchPaths(model.warm.inputs, Object.keys(bundle.files));
+  return Promise.all(paths.map(async (path) => parseWarmSample(path, await readFile(join(folder, path), 'utf8'))));
+}
+
+function goldenCase(folder: string, golden: ManifestGolden): GoldenCase {
+  const { method, path } = parseRoute(golden.request);
+  const { body } = golden;
+  return {
+    label: golden.request,
+    expect: golden.expect,
+    read: async (): Promise<GoldenRequest> => ({
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      path,
+      headers: golden.headers,
+      body: body === undefined ? undefined : await readFile(join(folder, body)),
+    }),
+  };
+}
