@@ -49,11 +49,16 @@ bool FindElementType(const std::string& name, ElementType* type) {
 }
 
 Bytes& Bytes::operator=(Bytes&& other) noexcept {
+  Bytes taken(std::move(other));  // what this held is freed now, not with `other`
+  Swap(taken);
+  return *this;
+}
+
+void Bytes::Swap(Bytes& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(free_, other.free_);
   std::swap(context_, other.context_);
-  return *this;
 }
 
 Bytes::~Bytes() {

@@ -27,7 +27,7 @@ class Bytes {
 
   Bytes() = default;
   Bytes(void* data, size_t size, Free free, void* context = nullptr) : data_(data), size_(size), free_(free), context_(context) {}
-  Bytes(Bytes&& other) noexcept { *this = std::move(other); }
+  Bytes(Bytes&& other) noexcept { Swap(other); }
   Bytes& operator=(Bytes&& other) noexcept;
   Bytes(const Bytes&) = delete;
   Bytes& operator=(const Bytes&) = delete;
@@ -39,6 +39,8 @@ class Bytes {
   size_t size() const { return size_; }
 
  private:
+  void Swap(Bytes& other) noexcept;
+
   void* data_ = nullptr;
   size_t size_ = 0;
   Free free_ = nullptr;
@@ -57,6 +59,7 @@ struct TensorSpec {
   ElementType type = ElementType::kFloat32;
   std::vector<int64_t> shape;         // -1: dynamic
   std::vector<std::string> symbols;   // same length; "" where the axis has no name
+  bool any_rank = false;              // the model does not say how many axes there are: shape is empty and tells nothing
 };
 
 struct Signature {

@@ -1,0 +1,26 @@
+// One thread that loads and unloads for one device, one after the other: loads side by side only make each other late.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+namespace pilotlight {
+
+class Loader {
+ public:
+  // In the order of posting. The thread starts with the first work; throws std::system_error when there is none left.
+  // The line is bounded by its one caller: control has at most one load in flight for each pool.
+  void Post(std::function<void()> work);
+
+ private:
+  void Serve();
+
+  std::mutex mutex_;
+  std::condition_variable posted_;
+  std::deque<std::function<void()>> work_;
+  bool started_ = false;
+};
+
+}  // namespace pilotlight

@@ -1,0 +1,292 @@
+#include "core/pool.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "core/threads.h"
+
+namespace pilotlight {
+
+namespace {
+
+// Pools whose runs usually take longer share the tokens. Shorter ones disturb others less than the wait would cost them.
+constexpr int64_t kLongRunNs = 10 * 1000 * 1000;
+// Warm-ups that may wait for one slot: control sends them one by one, so this is only a bound.
+constexpr size_t kOwnJobsMax = 64;
+
+bool IsWarmup(const Job& job) { return job.slot >= 0; }
+
+std::string Milliseconds(int64_t ns) { return std::to_string((ns + 500000) / 1000000) + " ms"; }
+
+// Why a job must end now, running or not; kOk: it need not.
+Code RunVerdict(const Job& job, int64_t now) {
+  if (job.cancelled.load(std::memory_order_relaxed)) return Code::kCancelled;
+  return now >= job.deadline_ns ? Code::kDeadline : Code::kOk;
+}
+
+Status RunGuarded(Slot& slot, Job& job) {
+  RunRequest request;
+  request.inputs = &job.inputs;
+  request.wanted = job.wanted.empty() ? nullptr : &job.wanted;
+  try {
+    return slot.Run(request, &job.outputs);
+  } catch (const std::bad_alloc&) {
+    return Status::Error(Code::kNoMemory, "the run needed more memory than the system gave");
+  } catch (const std::exception& error) {
+    return Status::Error(Code::kEngineFailed, std::string("the engine threw: ") + error.what());
+  } catch (...) {
+    return Status::Error(Code::kEngineFailed, "the engine threw something that is no exception");
+  }
+}
+
+}  // namespace
+
+Pool::Pool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, std::unique_ptr<Engine> engine,
+           std::vector<std::unique_ptr<Slot>> slots)
+    : options_(options), entry_(entry), tokens_(tokens), engine_(std::move(engine)) {
+  for (auto& slot : slots) {
+    runners_.push_back(std::make_unique<Runner>());
+    runners_.back()->slot = std::move(slot);
+  }
+}
+
+Pool::~Pool() = default;
+
+Status Pool::Start() {
+  try {
+    for (auto& runner : runners_) {
+      runner->thread = StartThread("pilotlight-slot", Turn::kBackground, [this, &slot = *runner] { Serve(slot); });
+    }
+  } catch (const std::system_error& error) {
+    return Status::Error(Code::kLoadFailed, "no thread for slot of pool " + options_.key + ": " + error.what()
+      + "; raise the limit of threads (ulimit -u, the container's pids limit) or ask for fewer slots");
+  }
+  return Status::Ok();
+}
+
+std::vector<std::shared_ptr<Job>> Pool::Stop() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  stopping_ = true;
+  std::vector<std::shared_ptr<Job>> refused;
+  for (auto& runner : runners_) {
+    for (auto& job : runner->own) {
+      End(*job, Code::kNotResident, MonotonicNs());
+      refused.push_back(std::move(job));
+    }
+    runner->own.clear();
+    if (runner->current != nullptr) runner->current->cancelled.store(true, std::memory_order_relaxed);
+    if (runner->idle) Call(*runner);
+  }
+  return refused;
+}
+
+void Pool::Join() {
+  for (auto& runner : runners_) {
+    if (runner->thread.joinable()) runner->thread.join();
+  }
+}
+
+bool Pool::stopping() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stopping_;
+}
+
+Status Pool::Submit(std::shared_ptr<Job> job) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const size_t free = runners_.size() - static_cast<size_t>(busy_);
+  if (line_.size() >= free + static_cast<size_t>(options_.queue_max)) {
+    entry_.counters.queue_full.fetch_add(1, std::memory_order_relaxed);
+    return Status::Error(Code::kQueueFull, std::to_string(line_.size()) + " jobs wait for the " + std::to_string(runners_.size())
+      + " slots of pool " + options_.key + ", and its queue takes " + std::to_string(options_.queue_max));
+  }
+  entry_.counters.hits.fetch_add(1, std::memory_order_relaxed);
+  line_.push_back(std::move(job));
+  // Under the mutex: once it is free the job may be done, and with it the pool.
+  CallIdle();
+  return Status::Ok();
+}
+
+Status Pool::SubmitToSlot(std::shared_ptr<Job> job) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_) return Status::Error(Code::kNotResident, "pool " + options_.key + " is being unloaded");
+  const auto index = static_cast<size_t>(job->slot);
+  if (index >= runners_.size()) {
+    return Status::Error(Code::kBadInput, "slot " + std::to_string(index) + " of pool " + options_.key + ", which has "
+      + std::to_string(runners_.size()));
+  }
+  Runner& runner = *runners_[index];
+  if (runner.own.size() >= kOwnJobsMax) {
+    return Status::Error(Code::kQueueFull, std::to_string(kOwnJobsMax) + " warm-up jobs wait for slot " + std::to_string(index)
+      + " of pool " + options_.key);
+  }
+  runner.own.push_back(std::move(job));
+  if (runner.idle) Call(runner);
+  return Status::Ok();
+}
+
+void Pool::CallIdle() {
+  if (!idle_.empty()) Call(*idle_.back());
+}
+
+void Pool::Call(Runner& runner) {
+  idle_.erase(std::find(idle_.begin(), idle_.end(), &runner));
+  runner.idle = false;
+  runner.called.notify_one();
+}
+
+// The life of a slot's thread. One lock a job while jobs come; the job is reported before the next one runs.
+void Pool::Serve(Runner& runner) {
+  std::shared_ptr<Job> job = WaitForJob(runner);
+  while (job != nullptr) {
+    Run(runner, *job);
+    std::shared_ptr<Job> next = NextJob(runner);
+    entry_.Complete(std::move(job));
+    job = next != nullptr ? std::move(next) : WaitForJob(runner);
+  }
+}
+
+std::shared_ptr<Job> Pool::NextJob(Runner& runner) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  runner.current = nullptr;
+  --busy_;
+  return TakeJob(runner);
+}
+
+std::shared_ptr<Job> Pool::WaitForJob(Runner& runner) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    if (auto job = TakeJob(runner)) return job;
+    if (stopping_) return nullptr;
+    runner.idle = true;
+    idle_.push_back(&runner);
+    runner.called.wait(lock, [&] { return !runner.idle; });
+  }
+}
+
+std::shared_ptr<Job> Pool::TakeJob(Runner& runner) {
+  auto& jobs = runner.own.empty() ? line_ : runner.own;
+  if (jobs.empty()) return nullptr;
+  std::shared_ptr<Job> job = std::move(jobs.front());
+  jobs.pop_front();
+  // It may have been called for a job of the line and have found one of its own.
+  if (IsWarmup(*job) && !line_.empty()) CallIdle();
+  runner.current = job.get();
+  ++busy_;
+  return job;
+}
+
+void Pool::Run(Runner& runner, Job& job) {
+  const bool is_long = usual_run_ns_.load(std::memory_order_relaxed) > kLongRunNs;
+  if (is_long && !tokens_.Acquire(runner.token)) {
+    const int64_t now = MonotonicNs();
+    return End(job, WaitVerdict(job, now), now);
+  }
+  RunOnSlot(runner, job);
+  if (is_long) tokens_.Release();
+}
+
+void Pool::RunOnSlot(Runner& runner, Job& job) {
+  const int64_t start = MonotonicNs();
+  const Code late = RunVerdict(job, start);
+  if (late != Code::kOk) return End(job, late, start);
+
+  job.started_ns = start;
+  Status status = RunGuarded(*runner.slot, job);
+  job.ended_ns = MonotonicNs();
+
+  // The flags decide, not the engine's word: an engine that is told to stop may call that a failure, or finish in time.
+  const Code over = RunVerdict(job, job.ended_ns);
+  if (over != Code::kOk) {
+    End(job, over, job.ended_ns);
+  } else if (status.code == Code::kCancelled) {
+    job.status = Status::Error(Code::kEngineFailed, "the engine gave up the run unasked: " + status.message);
+  } else {
+    job.status = std::move(status);
+  }
+  if (!job.status.ok()) job.outputs.clear();
+  Learn(runner, job);
+}
+
+// What the pool's runs usually take. Quick to fall, slow to rise, and deaf to a single outlier: a light pool that was
+// preempted once must not start to queue behind heavy ones.
+void Pool::Learn(Runner& runner, const Job& job) {
+  const bool first = !runner.has_run;
+  runner.has_run = true;
+  if (first) return;  // it paid for what is done once
+
+  const int64_t usual = usual_run_ns_.load(std::memory_order_relaxed);
+  int64_t run = job.ended_ns - job.started_ns;
+  // A run that was cut short tells only that a whole one takes longer.
+  if (!job.status.ok() && run <= std::max(usual, kLongRunNs)) return;
+  if (usual >= 0) {
+    run = std::min(run, 4 * usual + 1000000);
+    run = usual + (run - usual) / (run < usual ? 2 : 8);
+  }
+  usual_run_ns_.store(run, std::memory_order_relaxed);
+}
+
+bool Pool::Sweep(int64_t now, std::vector<std::shared_ptr<Job>>* ended) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  SweepLine(line_, now, ended);
+  bool any = busy_ > 0 || !line_.empty();
+  for (auto& runner : runners_) {
+    SweepLine(runner->own, now, ended);
+    any = any || !runner->own.empty();
+    if (runner->current == nullptr) continue;
+    // Neither harms a job that is elsewhere by now, and the next sweep comes soon: no state between them to get wrong.
+    if (WaitVerdict(*runner->current, now) != Code::kOk) tokens_.GiveUp(runner->token);
+    if (RunVerdict(*runner->current, now) != Code::kOk) runner->slot->Cancel();
+  }
+  return any;
+}
+
+void Pool::SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, std::vector<std::shared_ptr<Job>>* ended) {
+  const auto over = [&](const std::shared_ptr<Job>& job) { return WaitVerdict(*job, now) != Code::kOk; };
+  if (std::none_of(jobs.begin(), jobs.end(), over)) return;
+  std::deque<std::shared_ptr<Job>> staying;
+  for (auto& job : jobs) {
+    const Code code = WaitVerdict(*job, now);
+    if (code == Code::kOk) {
+      staying.push_back(std::move(job));
+      continue;
+    }
+    End(*job, code, now);
+    ended->push_back(std::move(job));
+  }
+  jobs = std::move(staying);
+}
+
+// Why a job that waits must end now; kOk: it need not.
+Code Pool::WaitVerdict(const Job& job, int64_t now) const {
+  const Code code = RunVerdict(job, now);
+  if (code != Code::kOk || IsWarmup(job)) return code;
+  return now - job.submitted_ns > options_.queue_timeout_ns ? Code::kQueueTimeout : Code::kOk;
+}
+
+void Pool::End(Job& job, Code code, int64_t now) const {
+  job.ended_ns = now;
+  const std::string where = std::string(job.started_ns == 0 ? " waiting for" : " after it began to run on") + " a slot of pool "
+    + options_.key;
+  const std::string after = Milliseconds(now - job.submitted_ns);
+  if (code == Code::kCancelled) job.status = Status::Error(code, "the caller gave up after " + after + "," + where);
+  if (code == Code::kDeadline) job.status = Status::Error(code, "the deadline passed after " + after + "," + where);
+  if (code == Code::kQueueTimeout) {
+    job.status = Status::Error(code, "waited " + after + " for a slot of pool " + options_.key + ", whose queue allows "
+      + Milliseconds(options_.queue_timeout_ns));
+  }
+  if (code == Code::kNotResident) job.status = Status::Error(code, "pool " + options_.key + " was unloaded before the job ran");
+}
+
+void Pool::Describe(PoolStats* stats) {
+  stats->memory = engine_->memory();
+  std::lock_guard<std::mutex> lock(mutex_);
+  stats->slots = static_cast<int>(runners_.size());
+  stats->busy = busy_;
+  stats->waiting = static_cast<int>(line_.size());
+}
+
+}  // namespace pilotlight

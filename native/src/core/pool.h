@@ -1,0 +1,85 @@
+// A loaded pool: an engine, a thread for each of its slots, and a line of waiting jobs. Exists from load to unload; it
+// is freed only when no job holds its entry.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/pool_entry.h"
+#include "core/run_tokens.h"
+
+namespace pilotlight {
+
+class Pool {
+ public:
+  Pool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, std::unique_ptr<Engine> engine,
+       std::vector<std::unique_ptr<Slot>> slots);
+  ~Pool();  // Stop and Join come first
+
+  // Starts the threads. Not ok: the system has none left.
+  Status Start();
+  // From now on it takes no job; those that wait (warm-ups at most: jobs hold the pool) come back refused, those that run
+  // are cancelled by the next sweep.
+  std::vector<std::shared_ptr<Job>> Stop();
+  void Join();
+  bool stopping();
+
+  // The caller holds the entry for the job; it still does when this fails.
+  Status Submit(std::shared_ptr<Job> job);
+  // For a warm-up: it holds nothing, and its wait is bounded by its own deadline alone.
+  Status SubmitToSlot(std::shared_ptr<Job> job);
+
+  // Takes waiting jobs whose time is over into `ended` and stops those that run. True: there are jobs here.
+  bool Sweep(int64_t now, std::vector<std::shared_ptr<Job>>* ended);
+
+  void Describe(PoolStats* stats);
+  const Engine& engine() const { return *engine_; }
+
+ private:
+  struct Runner {
+    std::unique_ptr<Slot> slot;
+    std::thread thread;
+    RunTokens::Waiter token;
+    bool has_run = false;  // of its thread alone
+
+    // Under the pool's mutex:
+    std::condition_variable called;
+    bool idle = false;
+    Job* current = nullptr;
+    std::deque<std::shared_ptr<Job>> own;  // jobs for this slot and no other
+  };
+
+  void Serve(Runner& runner);
+  std::shared_ptr<Job> NextJob(Runner& runner);
+  std::shared_ptr<Job> WaitForJob(Runner& runner);
+  std::shared_ptr<Job> TakeJob(Runner& runner);
+  void CallIdle();
+  void Call(Runner& runner);
+  void Run(Runner& runner, Job& job);
+  void RunOnSlot(Runner& runner, Job& job);
+  void Learn(Runner& runner, const Job& job);
+  void SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, std::vector<std::shared_ptr<Job>>* ended);
+  Code WaitVerdict(const Job& job, int64_t now) const;
+  void End(Job& job, Code code, int64_t now) const;
+
+  const PoolOptions options_;
+  PoolEntry& entry_;
+  RunTokens& tokens_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<std::unique_ptr<Runner>> runners_;
+
+  std::atomic<int64_t> usual_run_ns_{-1};  // -1: not known yet
+
+  std::mutex mutex_;
+  std::deque<std::shared_ptr<Job>> line_;
+  std::vector<Runner*> idle_;  // the last idle first: its caches are warm
+  int busy_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace pilotlight

@@ -1,0 +1,254 @@
+#include "core/registry.h"
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "core/loader.h"
+#include "core/pool.h"
+#include "core/pool_entry.h"
+#include "core/pool_load.h"
+#include "core/run_tokens.h"
+#include "core/threads.h"
+#include "core/watchdog.h"
+
+namespace pilotlight {
+
+namespace {
+
+class ProcessRegistry final : public Registry {
+ public:
+  void AddBackend(const std::string& name, Backend& backend) override;
+  PoolIndex Intern(const std::string& key) override { return table_.Intern(key); }
+  void Load(PoolOptions options, std::function<void(Result<LoadOutcome>)> done) override;
+  void Inspect(std::string backend, std::string path, std::function<void(Result<Signature>)> done) override;
+  void Unload(const std::string& key, std::function<void(Status)> done) override;
+  Status Open(const std::string& key) override;
+  Retired Retire(const std::string& key) override;
+  Status Submit(PoolIndex pool, std::shared_ptr<Job> job) override;
+  void Cancel(const std::shared_ptr<Job>& job) override { job->cancelled.store(true, std::memory_order_relaxed); }
+  bool Hold(PoolIndex pool) override;
+  void Release(PoolIndex pool) override { table_.At(pool).Release(); }
+  std::vector<PoolStats> Stats() override;
+
+ private:
+  struct Loaded {
+    PoolEntry* entry;
+    Backend* backend;
+    std::unique_ptr<Pool> pool;
+  };
+
+  Status OnLoader(std::function<void()> work);
+  Result<Backend*> FindBackend(const std::string& name);
+  Result<LoadOutcome> LoadNow(const PoolOptions& options);
+  Status UnloadNow(PoolEntry& entry);
+  Status SubmitWarmup(PoolEntry& entry, std::shared_ptr<Job> job);
+  bool Sweep(int64_t now);
+  Loaded* Find(const PoolEntry& entry);  // under mutex_
+
+  PoolTable table_;
+  RunTokens tokens_{CoreCount()};
+  Loader loader_;
+  Watchdog watchdog_{[this](int64_t now) { return Sweep(now); }};
+
+  // Guards what follows. Taken before a pool's own mutex; never on the way of a request.
+  std::mutex mutex_;
+  std::map<std::string, Backend*> backends_;
+  std::vector<Loaded> loaded_;
+};
+
+void ProcessRegistry::AddBackend(const std::string& name, Backend& backend) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  backends_[name] = &backend;
+}
+
+void ProcessRegistry::Load(PoolOptions options, std::function<void(Result<LoadOutcome>)> done) {
+  assert(options.slots > 0 && options.threads > 0 && options.queue_max >= 0 && options.queue_timeout_ns >= 0);
+  const Status posted = OnLoader([this, options = std::move(options), done] { done(LoadNow(options)); });
+  if (!posted.ok()) done({posted, {}});
+}
+
+void ProcessRegistry::Inspect(std::string backend, std::string path, std::function<void(Result<Signature>)> done) {
+  const Status posted = OnLoader([this, backend = std::move(backend), path = std::move(path), done] {
+    auto found = FindBackend(backend);
+    done(found.ok() ? InspectModel(path, *found.value) : Result<Signature>{found.status, {}});
+  });
+  if (!posted.ok()) done({posted, {}});
+}
+
+void ProcessRegistry::Unload(const std::string& key, std::function<void(Status)> done) {
+  PoolEntry& entry = table_.At(Intern(key));
+  const Status posted = OnLoader([this, &entry, done] { done(UnloadNow(entry)); });
+  if (!posted.ok()) done(posted);
+}
+
+Status ProcessRegistry::OnLoader(std::function<void()> work) {
+  try {
+    watchdog_.Start();
+    loader_.Post(std::move(work));
+  } catch (const std::system_error& error) {
+    return Status::Error(Code::kLoadFailed, std::string("no thread to load with: ") + error.what()
+      + "; raise the limit of threads (ulimit -u, the container's pids limit)");
+  }
+  return Status::Ok();
+}
+
+Result<Backend*> ProcessRegistry::FindBackend(const std::string& name) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = backends_.find(name);
+  if (found != backends_.end()) return Result<Backend*>::Of(found->second);
+  std::string known;
+  for (const auto& backend : backends_) known += (known.empty() ? "" : ", ") + backend.first;
+  return Result<Backend*>::Error(Code::kLoadFailed, "no backend is called \"" + name + "\"; known: " + (known.empty() ? "none" : known));
+}
+
+Result<LoadOutcome> ProcessRegistry::LoadNow(const PoolOptions& options) {
+  PoolEntry& entry = table_.At(Intern(options.key));
+  auto backend = FindBackend(options.backend);
+  if (!backend.ok()) return {backend.status, {}};
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (Find(entry) != nullptr) return Result<LoadOutcome>::Error(Code::kLoadFailed, "pool " + options.key + " is loaded already");
+  }
+  auto loaded = LoadPool(options, *backend.value, entry, tokens_);
+  if (!loaded.ok()) return {std::move(loaded.status), {}};
+
+  std::lock_guard<std::mutex> lock(mutex_);
+  entry.pool = loaded.value.pool.get();
+  loaded_.push_back({&entry, backend.value, std::move(loaded.value.pool)});
+  return Result<LoadOutcome>::Of(std::move(loaded.value.outcome));
+}
+
+Status ProcessRegistry::UnloadNow(PoolEntry& entry) {
+  std::vector<std::shared_ptr<Job>> refused;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    Loaded* found = Find(entry);
+    if (found == nullptr) return Status::Ok();
+    if (entry.holds() >= 0) return Status::Error(Code::kLoadFailed, "pool " + entry.key + " is open: it must be retired before it is unloaded");
+    refused = found->pool->Stop();
+  }
+  for (auto& job : refused) entry.Complete(std::move(job));
+  // Still in the list: the sweep cancels the warm-ups that run. Only this thread takes pools out of it.
+  entry.pool->Join();
+  Loaded leaving;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    Loaded* found = Find(entry);
+    leaving = std::move(*found);
+    loaded_.erase(loaded_.begin() + (found - loaded_.data()));
+    entry.pool = nullptr;
+  }
+  leaving.pool.reset();
+  leaving.backend->Trim();
+  return Status::Ok();
+}
+
+Status ProcessRegistry::Open(const std::string& key) {
+  PoolEntry& entry = table_.At(Intern(key));
+  std::lock_guard<std::mutex> lock(mutex_);
+  Loaded* found = Find(entry);
+  if (found == nullptr || found->pool->stopping()) return Status::Error(Code::kNotResident, "pool " + key + " is not loaded: it cannot be opened");
+  entry.Open();
+  return Status::Ok();
+}
+
+Retired ProcessRegistry::Retire(const std::string& key) {
+  PoolEntry& entry = table_.At(Intern(key));
+  if (entry.Close()) return Retired::kRetired;
+  return entry.holds() < 0 ? Retired::kAbsent : Retired::kBusy;
+}
+
+Status ProcessRegistry::Submit(PoolIndex pool, std::shared_ptr<Job> job) {
+  assert(job->completion != nullptr);
+  PoolEntry& entry = table_.At(pool);
+  job->pool = pool;
+  job->submitted_ns = MonotonicNs();
+  if (job->submitted_ns >= job->deadline_ns) {
+    return Status::Error(Code::kDeadline, "the deadline had passed before the job came to pool " + entry.key);
+  }
+  if (job->slot >= 0) return SubmitWarmup(entry, std::move(job));
+  if (!entry.TryHold()) {
+    entry.counters.misses.fetch_add(1, std::memory_order_relaxed);
+    return Status::Error(Code::kNotResident, "no open pool has the key " + entry.key);
+  }
+  entry.counters.last_used_ns.store(job->submitted_ns, std::memory_order_relaxed);
+  Status status = entry.pool->Submit(std::move(job));
+  if (status.ok()) {
+    watchdog_.Notice();
+  } else {
+    entry.Release();
+  }
+  return status;
+}
+
+Status ProcessRegistry::SubmitWarmup(PoolEntry& entry, std::shared_ptr<Job> job) {
+  Status status;
+  {
+    // Nothing but this lock keeps a pool that is not open.
+    std::lock_guard<std::mutex> lock(mutex_);
+    Loaded* found = Find(entry);
+    status = found != nullptr ? found->pool->SubmitToSlot(std::move(job))
+                              : Status::Error(Code::kNotResident, "no pool with the key " + entry.key + " is loaded");
+  }
+  if (status.ok()) watchdog_.Notice();
+  return status;
+}
+
+bool ProcessRegistry::Hold(PoolIndex pool) {
+  PoolEntry& entry = table_.At(pool);
+  if (!entry.TryHold()) return false;
+  entry.counters.last_used_ns.store(MonotonicNs(), std::memory_order_relaxed);
+  return true;
+}
+
+std::vector<PoolStats> ProcessRegistry::Stats() {
+  std::vector<PoolStats> all;
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (PoolEntry* entry : table_.All()) {
+    PoolStats stats;
+    stats.key = entry->key;
+    stats.holds = entry->holds();
+    const auto& counters = entry->counters;
+    stats.hits = counters.hits.load(std::memory_order_relaxed);
+    stats.misses = counters.misses.load(std::memory_order_relaxed);
+    stats.queue_full = counters.queue_full.load(std::memory_order_relaxed);
+    stats.queue_timeouts = counters.queue_timeouts.load(std::memory_order_relaxed);
+    stats.failures = counters.failures.load(std::memory_order_relaxed);
+    stats.runs = counters.runs.load(std::memory_order_relaxed);
+    stats.queue_ns = counters.queue_ns.load(std::memory_order_relaxed);
+    stats.run_ns = counters.run_ns.load(std::memory_order_relaxed);
+    stats.last_used_ns = counters.last_used_ns.load(std::memory_order_relaxed);
+    if (Loaded* found = Find(*entry)) found->pool->Describe(&stats);
+    all.push_back(std::move(stats));
+  }
+  return all;
+}
+
+bool ProcessRegistry::Sweep(int64_t now) {
+  bool any = false;
+  std::vector<std::shared_ptr<Job>> ended;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (Loaded& loaded : loaded_) any = loaded.pool->Sweep(now, &ended) || any;
+  }
+  for (auto& job : ended) table_.At(job->pool).Complete(std::move(job));
+  return any;
+}
+
+ProcessRegistry::Loaded* ProcessRegistry::Find(const PoolEntry& entry) {
+  const auto found = std::find_if(loaded_.begin(), loaded_.end(), [&](const Loaded& loaded) { return loaded.entry == &entry; });
+  return found == loaded_.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Registry& Registry::Get() {
+  static Registry& registry = *new ProcessRegistry;  // never freed: native threads use it until the process is gone
+  return registry;
+}
+
+}  // namespace pilotlight
