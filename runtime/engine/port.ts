@@ -115,4 +115,6 @@ export interface EngineClient {
    * or the signal's reason when aborted.
    */
   run(key: string, signature: Signature, inputs: Tensors, options: RunOptions): Promise<RunResult>;
+  /** A hold that keeps an open pool resident until released (twice is harmless); throws NOT_RESIDENT. Left out: pools are never retired. */
+  hold?(key: string): { release(): void };
 }
