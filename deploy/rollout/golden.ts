@@ -73,17 +73,16 @@ async function sendOnce(options: GoldenOptions, { golden, request, isolate }: Se
   const { dataPlane, version, clock, signal } = options;
   const { initTimeoutMs } = version.limits;
   const place = `golden request ${golden.label} of ${versionLabel(version)} on isolate ${isolate}`;
-  const failed = (found: string, cause?: unknown): PilotlightError =>
-    new PilotlightError('WARMUP_FAILED', `${place}: wanted ${describeWanted(golden.expect)}, found ${found}`, { cause });
+  const failed = (found: string, cause?: unknown): PilotlightError => new PilotlightError('WARMUP_FAILED', `${place}: ${found}`, { cause });
   let answer: GoldenAnswer;
   try {
     answer = await within(dataPlane.golden(version, isolate, request), {
       clock, signal, limitMs: initTimeoutMs,
-      late: () => failed(`no answer within limits.initTimeoutMs (${initTimeoutMs} ms)`),
+      late: () => failed(`status ${golden.expect.status} was expected, found no answer within limits.initTimeoutMs (${initTimeoutMs} ms)`),
     });
   } catch (error) {
     if (error instanceof PilotlightError && (error.code === 'WARMUP_FAILED' || error.code === 'DRAINING')) throw error;
-    throw failed(describeThrown(error), error);
+    throw failed(`status ${golden.expect.status} was expected, found ${describeThrown(error)}`, error);
   }
   const mismatch = findMismatch(golden.expect, answer);
   if (mismatch !== undefined) throw failed(mismatch);
@@ -94,10 +93,6 @@ function isSettled(times: readonly number[]): boolean {
   const [before, last] = [times.at(-2), times.at(-1)];
   if (before === undefined || last === undefined) return false;
   return Math.max(before, last) <= SETTLED_RATIO * Math.min(before, last);
-}
-
-function describeWanted(expect: Expectation): string {
-  return expect.json === undefined && expect.text === undefined ? `status ${expect.status}` : `status ${expect.status} and the declared answer`;
 }
 
 function describeTimes(times: readonly number[]): string {
