@@ -1,0 +1,81 @@
+// The addon as JavaScript sees it: loads native/build/pilotlight.node and declares its functions (native/src/binding/addon.cc).
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { describeThrown, PilotlightError } from '../errors.ts';
+import type { Capability, LoadedPool, PoolSpec, PoolStats } from './port.ts';
+import type { Signature } from './tensor.ts';
+
+/** One output of a run that came by itself; `data` is an ArrayBuffer, or the strings. */
+export interface LoneOutput {
+  readonly type: number;
+  readonly shape: readonly number[];
+  readonly data: ArrayBuffer | readonly string[];
+}
+
+/** What native threads tell this thread. `code` is 0 or a failure (native-codes.ts), `message` its text. */
+export interface NativeListener {
+  /** So many runs have finished well; they lie in `results` and `outputs`. */
+  runs(count: number): void;
+  /** A run that failed, or whose outputs are large or strings. */
+  run(
+    id: number, code: number, message: string, submittedMs: number, startedMs: number, endedMs: number,
+    outputs: readonly (LoneOutput | undefined)[] | undefined,
+  ): void;
+  /** The answer to `load`, `inspect` or `unload`. */
+  answer(id: number, code: number, message: string, value: unknown): void;
+  /** More has arrived than fits into this turn of the event loop: call `drain` in the next. */
+  later(): void;
+}
+
+/** Memory that native and this thread share; frame.ts and results.ts know what lies where. */
+export interface NativeMemory {
+  readonly frame: ArrayBuffer;
+  readonly staging: ArrayBuffer;
+  readonly results: ArrayBuffer;
+  readonly outputs: ArrayBuffer;
+}
+
+/** Functions that give a number give a failure code, 0 if there was none; `reason` has the text of the last failure. */
+export interface NativeAddon {
+  /** Once in each thread. */
+  attach(listener: NativeListener): NativeMemory;
+  intern(key: string): number;
+  load(id: number, spec: PoolSpec): void;
+  inspect(id: number, backend: string, path: string): void;
+  unload(id: number, key: string): void;
+  open(key: string): number;
+  retire(key: string): 'retired' | 'busy' | 'absent';
+  hold(pool: number): boolean;
+  release(pool: number): boolean;
+  /** Submits what the frame says; `direct` holds the data that do not lie in `staging`, by input. */
+  submit(direct: readonly unknown[] | undefined): number;
+  reason(): string;
+  cancel(id: number): void;
+  drain(): void;
+  stats(): readonly PoolStats[];
+  capabilities(): readonly Capability[];
+  setOnnxRuntimeLibrary(path: string): void;
+  /** Milliseconds of the clock that all stamps are on. */
+  monotonic(): number;
+}
+
+/** What `load` answers. */
+export type LoadAnswer = LoadedPool;
+/** What `inspect` answers. */
+export type InspectAnswer = Signature;
+
+const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node', import.meta.url));
+
+/** Loads the addon; again in the same thread gives the same one. */
+export function loadAddon(): NativeAddon {
+  if (!existsSync(ADDON_FILE)) {
+    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} does not exist: run \`npm run build\``);
+  }
+  try {
+    return createRequire(import.meta.url)(ADDON_FILE) as NativeAddon;
+  } catch (error) {
+    const reason = describeThrown(error);
+    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} cannot be loaded (${reason}): run \`npm run build\``, { cause: error });
+  }
+}

@@ -1,0 +1,146 @@
+// This thread's line to the native core: one for each thread, shared by control and client. Runs go out through the frame and come
+// back many at a time; ids are small and used again, because native keeps its runs in an array by id.
+import { loadAddon, type LoneOutput, type NativeAddon } from './addon.ts';
+import { InputCheck } from './check.ts';
+import { Flight } from './flight.ts';
+import { FrameWriter } from './frame.ts';
+import { nativeError } from './native-codes.ts';
+import type { RunOptions, RunResult } from './port.ts';
+import { PilotlightError } from '../errors.ts';
+import { ResultReader, toTensors } from './results.ts';
+import type { Signature, Tensors } from './tensor.ts';
+
+/** A pool as this thread knows it: good for ever, resident or not. */
+export class PoolHandle {
+  readonly index: number;
+  readonly signature: Signature;
+  readonly check: InputCheck;
+
+  constructor(index: number, signature: Signature) {
+    this.index = index;
+    this.signature = signature;
+    this.check = new InputCheck(signature);
+  }
+}
+
+/** Leaves the choice of the slot to the pool. */
+export const ANY_SLOT = -1;
+
+interface Question {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export class Channel {
+  readonly addon: NativeAddon;
+  readonly #writer: FrameWriter;
+  readonly #reader: ResultReader;
+  readonly #flights: (Flight | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+  readonly #questions = new Map<number, Question>();
+  #lastQuestion = 0;
+
+  constructor(addon: NativeAddon) {
+    this.addon = addon;
+    const memory = addon.attach({
+      runs: (count) => this.#onRuns(count),
+      run: (id, code, message, submittedMs, startedMs, endedMs, outputs) => this.#onRun(id, code, message, { submittedMs, startedMs, endedMs }, outputs),
+      answer: (id, code, message, value) => this.#onAnswer(id, code, message, value),
+      later: () => void setImmediate(addon.drain),
+    });
+    this.#writer = new FrameWriter(memory.frame, memory.staging);
+    this.#reader = new ResultReader(memory.results, memory.outputs);
+  }
+
+  /** Asks something that native answers later. */
+  ask<Answer>(put: (id: number) => void): Promise<Answer> {
+    const id = (this.#lastQuestion = (this.#lastQuestion + 1) % 0x8000_0000);
+    return new Promise<Answer>((resolve, reject) => {
+      this.#questions.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      put(id);
+    });
+  }
+
+  /** Checks, copies and submits in this call; the promise is for what happens then. */
+  run(pool: PoolHandle, slot: number, inputs: Tensors, options: RunOptions): Promise<RunResult> {
+    const { signal } = options;
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    const id = this.#freeIds.pop() ?? this.#flights.length;
+    try {
+      this.#submit(id, pool, slot, inputs, options);
+    } catch (error) {
+      if (this.#flights[id] === undefined) this.#flights[id] = undefined; // a new id has its place from now on
+      this.#freeIds.push(id);
+      return Promise.reject(error as Error);
+    }
+    const flight = new Flight(pool.signature.outputs);
+    this.#flights[id] = flight;
+    if (signal !== undefined) flight.watch(signal, () => this.addon.cancel(id));
+    return flight.promise;
+  }
+
+  #submit(id: number, pool: PoolHandle, slot: number, inputs: Tensors, options: RunOptions): void {
+    const { check } = pool;
+    try {
+      check.check(inputs);
+      const wanted = options.outputs === undefined ? undefined : wantedOutputs(pool.signature, options.outputs);
+      const direct = this.#writer.write(id, pool.index, slot, options.deadlineMs, check, wanted);
+      const code = this.addon.submit(direct);
+      if (code !== 0) throw nativeError(code, this.addon.reason());
+    } finally {
+      check.forget();
+    }
+  }
+
+  #onRuns(count: number): void {
+    const reader = this.#reader;
+    reader.rewind();
+    for (let i = 0; i < count; i++) {
+      const flight = this.#land(reader.peekId());
+      flight.resolve(reader.next(flight.outputs));
+    }
+  }
+
+  #onRun(
+    id: number, code: number, message: string, times: { submittedMs: number; startedMs: number; endedMs: number },
+    outputs: readonly (LoneOutput | undefined)[] | undefined,
+  ): void {
+    const flight = this.#land(id);
+    if (outputs === undefined) flight.reject(nativeError(code, message));
+    else flight.resolve({ outputs: toTensors(outputs, flight.outputs), ...times });
+  }
+
+  #land(id: number): Flight {
+    const flight = this.#flights[id];
+    if (flight === undefined) throw new Error(`bug: native finished run ${id}, which is not in flight`);
+    this.#flights[id] = undefined;
+    this.#freeIds.push(id);
+    return flight;
+  }
+
+  #onAnswer(id: number, code: number, message: string, value: unknown): void {
+    const question = this.#questions.get(id);
+    this.#questions.delete(id);
+    if (code === 0) question?.resolve(value);
+    else question?.reject(nativeError(code, message));
+  }
+}
+
+function wantedOutputs(signature: Signature, names: readonly string[]): boolean[] {
+  const wanted = signature.outputs.map(() => false);
+  for (const name of names) {
+    const index = signature.outputs.findIndex((output) => output.name === name);
+    if (index === -1) {
+      throw new PilotlightError('BAD_TENSOR', `output "${name}" is unknown: the model gives ${signature.outputs.map((output) => `"${output.name}"`).join(', ')}`);
+    }
+    wanted[index] = true;
+  }
+  return wanted;
+}
+
+let ofThisThread: Channel | undefined;
+
+/** The channel of this thread, opened by the first who asks. */
+export function threadChannel(): Channel {
+  return (ofThisThread ??= new Channel(loadAddon()));
+}

@@ -1,0 +1,36 @@
+// Any thread's side of the engine port: submits straight to the native pools that all threads of the process share.
+import { PilotlightError } from '../errors.ts';
+import type { Lease } from '../sdk.ts';
+import { ANY_SLOT, PoolHandle, threadChannel } from './channel.ts';
+import type { EngineClient, RunOptions, RunResult } from './port.ts';
+import type { Signature, Tensors } from './tensor.ts';
+
+export class NativeClient implements EngineClient {
+  readonly #channel = threadChannel();
+  readonly #pools = new Map<string, PoolHandle>();
+
+  run(key: string, signature: Signature, inputs: Tensors, options: RunOptions): Promise<RunResult> {
+    return this.#channel.run(this.#pool(key, signature), ANY_SLOT, inputs, options);
+  }
+
+  /** Keeps an open pool resident until released; throws NOT_RESIDENT. A thread that ends lets all of its holds go. */
+  hold(key: string): Lease {
+    const { addon } = this.#channel;
+    const pool = addon.intern(key);
+    if (!addon.hold(pool)) throw new PilotlightError('NOT_RESIDENT', `pool ${key} is not resident: it must be loaded and open to be held`);
+    let held = true;
+    const release = (): void => {
+      if (held) addon.release(pool);
+      held = false;
+    };
+    return { release, [Symbol.dispose]: release };
+  }
+
+  #pool(key: string, signature: Signature): PoolHandle {
+    const known = this.#pools.get(key);
+    if (known !== undefined && known.signature === signature) return known;
+    const pool = new PoolHandle(this.#channel.addon.intern(key), signature);
+    this.#pools.set(key, pool);
+    return pool;
+  }
+}

@@ -1,0 +1,63 @@
+// The control thread's side of the engine port.
+import { ANY_SLOT, PoolHandle, threadChannel } from './channel.ts';
+import { nativeError } from './native-codes.ts';
+import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
+import { assert } from '../errors.ts';
+import type { Backend, Capability, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult } from './port.ts';
+import type { Signature, Tensors } from './tensor.ts';
+
+export interface NativeEngineOptions {
+  /** Absolute path of libonnxruntime; left out: the one of onnxruntime-node. One for the process: the first use decides. */
+  readonly onnxruntimeLibrary?: string;
+}
+
+export class NativeEngine implements EngineControl {
+  readonly #channel = threadChannel();
+  /** Pools that this thread has loaded. */
+  readonly #pools = new Map<string, PoolHandle>();
+
+  constructor(options: NativeEngineOptions = {}) {
+    this.#channel.addon.setOnnxRuntimeLibrary(options.onnxruntimeLibrary ?? packagedOnnxRuntimeLibrary());
+  }
+
+  capabilities(): readonly Capability[] {
+    return this.#channel.addon.capabilities();
+  }
+
+  inspect(path: string, backend: Backend): Promise<Signature> {
+    return this.#channel.ask<Signature>((id) => this.#channel.addon.inspect(id, backend, path));
+  }
+
+  async load(spec: PoolSpec): Promise<LoadedPool> {
+    const { addon } = this.#channel;
+    const loaded = await this.#channel.ask<LoadedPool>((id) => addon.load(id, spec));
+    this.#pools.set(spec.key, new PoolHandle(addon.intern(spec.key), loaded.signature));
+    return loaded;
+  }
+
+  runOnSlot(key: string, slot: number, inputs: Tensors, options: RunOptions): Promise<RunResult> {
+    const pool = this.#pools.get(key);
+    if (pool === undefined) return Promise.reject(nativeError(1, `pool ${key} is not loaded: load it before a run on one of its slots`));
+    assert(slot > ANY_SLOT, `slot ${slot} of pool ${key}`);
+    return this.#channel.run(pool, slot, inputs, options);
+  }
+
+  open(key: string): void {
+    const { addon } = this.#channel;
+    const code = addon.open(key);
+    if (code !== 0) throw nativeError(code, addon.reason());
+  }
+
+  retire(key: string): 'retired' | 'busy' | 'absent' {
+    return this.#channel.addon.retire(key);
+  }
+
+  async unload(key: string): Promise<void> {
+    await this.#channel.ask<void>((id) => this.#channel.addon.unload(id, key));
+    this.#pools.delete(key);
+  }
+
+  stats(): readonly PoolStats[] {
+    return this.#channel.addon.stats();
+  }
+}
