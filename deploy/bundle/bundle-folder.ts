@@ -1,5 +1,15 @@
 // Makes a bundle of a function's folder: reads the manifest, bundles the handler, hashes what the manifest names.
-import type { Bundle } from './bundle.ts';
+// The same content gives the same bundle, wherever the folder stands.
+import { createHash } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import type { Manifest } from '../manifest/manifest.ts';
+import { readManifest } from '../manifest/read-manifest.ts';
+import { BUNDLE_LIMITS, bundleVersion, HANDLER_PATH, type Bundle, type BundleFile } from './bundle.ts';
+import { bundleHandler } from './bundle-handler.ts';
+import { checkBundle, namedFiles } from './check-bundle.ts';
+import { hashFile, listCandidates } from './folder-files.ts';
+import { warmInputPaths } from './warm-inputs.ts';
 
 export type BundleContent = { readonly file: string } | { readonly bytes: Uint8Array };
 
@@ -14,5 +24,35 @@ export interface FolderBundle {
 
 /** Throws BAD_MANIFEST, BAD_HANDLER (syntax, unresolved imports) or BAD_BUNDLE (a file that is missing or must not travel). */
 export async function bundleFolder(folder: string): Promise<FolderBundle> {
-  throw new Error(`bug: not built yet: ${folder}`);
+  const { manifest } = await readManifest(folder);
+  const root = await realpath(folder);
+  const contents = new Map<string, BundleContent>();
+  const files: Record<string, BundleFile> = Object.create(null) as Record<string, BundleFile>;
+  await hashFile(root, manifest.main, 'main');
+  const handler = await bundleHandler(root, manifest.main);
+  contents.set(HANDLER_PATH, { bytes: handler.bytes });
+  files[HANDLER_PATH] = { sha256: createHash('sha256').update(handler.bytes).digest('hex'), bytes: handler.bytes.length };
+  for (const [inner, field] of await filesToTake(root, manifest)) {
+    files[inner] = await hashFile(root, inner, field);
+    contents.set(inner, { file: path.join(root, inner) });
+  }
+  const bundle = checkBundle({ manifest, files });
+  return { bundle, version: bundleVersion(bundle), contents, warnings: handler.warnings };
+}
+
+/** Paths but for the handler, each with the field that names it. */
+async function filesToTake(root: string, manifest: Manifest): Promise<Map<string, string>> {
+  const taken = new Map<string, string>();
+  for (const { path: inner, field } of namedFiles(manifest)) {
+    if (inner !== HANDLER_PATH) taken.set(inner, field);
+  }
+  for (const [binding, model] of Object.entries(manifest.models)) {
+    const field = `models.${binding}.warm.inputs`;
+    for (const glob of model.warm.inputs) {
+      for (const inner of warmInputPaths([glob], await listCandidates(root, glob))) taken.set(inner, field);
+      // The check of the whole bundle says it well; hashing a million files first would not.
+      if (taken.size > BUNDLE_LIMITS.files) return taken;
+    }
+  }
+  return taken;
 }

@@ -1,8 +1,16 @@
 // A bundle: one version's files, named by content, as plain JSON that travels to a host. Its digest is the version.
+import { createHash } from 'node:crypto';
 import type { Manifest } from '../manifest/manifest.ts';
+import { canonicalJson } from './canonical-json.ts';
 
 /** Where a bundle keeps the handler. */
 export const HANDLER_PATH = 'handler.mjs';
+
+export const BUNDLE_LIMITS = {
+  files: 10_000,
+  fileBytes: 64 * 1024 ** 3,
+  totalBytes: 256 * 1024 ** 3,
+} as const;
 
 export interface BundleFile {
   /** 64 lower-case hexadecimal digits. */
@@ -18,5 +26,9 @@ export interface Bundle {
 
 /** The version that a bundle is: 64 hexadecimal digits over its canonical JSON. */
 export function bundleVersion(bundle: Bundle): string {
-  throw new Error(`bug: not built yet: ${bundle.manifest.name}`);
+  return createHash('sha256').update(canonicalJson({ manifest: bundle.manifest, files: bundle.files })).digest('hex');
+}
+
+export function isDigest(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }

@@ -48,9 +48,7 @@ async function readBounded(file: string): Promise<Buffer> {
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const { size } = await handle.stat();
     if (size > BYTES_MAX) throw new PilotlightError('BAD_MANIFEST', `${file}:1:1: the manifest has ${size} bytes; keep samples in files of their own`);
-    const buffer = Buffer.alloc(BYTES_MAX);
-    const { bytesRead } = await handle.read(buffer, 0, BYTES_MAX, 0);
-    return buffer.subarray(0, bytesRead);
+    return await handle.readFile();
   } catch (error) {
     if (error instanceof PilotlightError) throw error;
     throw new PilotlightError('BAD_MANIFEST', `cannot read ${file}: ${describeThrown(error)}`, { cause: error });
