@@ -1,0 +1,192 @@
+// The simulated device: engines, slots and runs that do what their model file says.
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "core/backend.h"
+#include "fake/fake_gate.h"
+#include "fake/fake_model.h"
+#include "fake/fake_tensors.h"
+
+namespace pilotlight {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Written, so that the bytes are resident and not only promised.
+Bytes AllocateWritten(int64_t size) {
+  Bytes bytes = Bytes::Allocate(static_cast<size_t>(size));
+  if (bytes.data() != nullptr) std::memset(bytes.data(), 1, bytes.size());
+  return bytes;
+}
+
+class FakeEngine;
+
+class FakeSlot final : public Slot {
+ public:
+  FakeSlot(FakeEngine& engine, int64_t index, Bytes scratch) : engine_(engine), index_(index), scratch_(std::move(scratch)) {}
+
+  Status Run(const RunRequest& request, std::vector<Tensor>* outputs) override;
+  void Cancel() override;
+
+ private:
+  Status Wait(int64_t run);
+  bool Sleep(milliseconds duration);
+  bool Spin(milliseconds duration);
+  bool Hang();
+
+  FakeEngine& engine_;
+  const int64_t index_;
+  const Bytes scratch_;
+  bool has_run_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  std::atomic<bool> cancelled_{false};
+};
+
+class FakeEngine final : public Engine {
+ public:
+  FakeEngine(FakeModel model, Bytes weights) : model(std::move(model)), weights_(std::move(weights)) {}
+
+  const Signature& signature() const override { return model.signature; }
+
+  Result<std::unique_ptr<Slot>> NewSlot() override {
+    using SlotResult = Result<std::unique_ptr<Slot>>;
+    const int64_t index = slots_;
+    std::this_thread::sleep_for(milliseconds(model.slot_ms));
+    const auto failing = model.failing_slots.find(index);
+    if (failing != model.failing_slots.end()) return SlotResult::Error(Code::kNoMemory, "slot " + std::to_string(index) + ": " + failing->second);
+    Bytes scratch = AllocateWritten(model.slot_bytes);
+    if (scratch.data() == nullptr) return SlotResult::Error(Code::kNoMemory, "no " + std::to_string(model.slot_bytes) + " bytes for a slot");
+    ++slots_;
+    return SlotResult::Of(std::make_unique<FakeSlot>(*this, index, std::move(scratch)));
+  }
+
+  EngineMemory memory() const override {
+    EngineMemory memory;
+    memory.weights_bytes = model.weights_bytes;
+    memory.scratch_bytes = model.slot_bytes * slots_;
+    return memory;
+  }
+
+  const FakeModel model;
+  std::atomic<int64_t> runs{0};
+
+ private:
+  const Bytes weights_;
+  std::atomic<int64_t> slots_{0};
+};
+
+Status FakeSlot::Run(const RunRequest& request, std::vector<Tensor>* outputs) {
+  cancelled_.store(false);
+  const FakeModel& model = engine_.model;
+  const int64_t run = ++engine_.runs;
+  Status waited = Wait(run);
+  if (!waited.ok()) return waited;
+  if (model.crashing_runs.count(run) > 0) std::abort();
+  const auto failing = model.failing_runs.find(run);
+  if (failing != model.failing_runs.end()) return Status::Error(Code::kEngineFailed, "run " + std::to_string(run) + ": " + failing->second);
+
+  const FakeAnswer answer = model.nan_runs.count(run) > 0 ? FakeAnswer::kNan : FakeAnswer::kPlain;
+  outputs->resize(model.signature.outputs.size());
+  for (size_t output = 0; output < outputs->size(); ++output) {
+    if (request.wanted != nullptr && !(*request.wanted)[output]) continue;
+    Tensor& tensor = (*outputs)[output];
+    tensor = FakeOutput(model, output, *request.inputs, answer);
+    if (tensor.type != ElementType::kString && tensor.bytes.data() == nullptr) return Status::Error(Code::kNoMemory, "no bytes for an output");
+  }
+  return Status::Ok();
+}
+
+// The time that a run takes, in the order of the script; ends early when cancelled.
+Status FakeSlot::Wait(int64_t run) {
+  const FakeModel& model = engine_.model;
+  int64_t sleep_ms = model.run_ms;
+  const auto slow = model.slow_slots.find(index_);
+  if (slow != model.slow_slots.end()) sleep_ms += slow->second;
+  if (!has_run_) sleep_ms += model.first_run_ms;
+  has_run_ = true;
+
+  const bool went_through = (model.gate.empty() || FakeGate::Named(model.gate).Pass(cancelled_))
+    && (sleep_ms == 0 || Sleep(milliseconds(sleep_ms)))
+    && (model.spin_ms == 0 || Spin(milliseconds(model.spin_ms)))
+    && (!(model.hangs || model.hanging_runs.count(run) > 0) || Hang());
+  return went_through ? Status::Ok() : Status::Error(Code::kCancelled, "the fake run was cancelled");
+}
+
+bool FakeSlot::Sleep(milliseconds duration) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return !woken_.wait_for(lock, duration, [&] { return cancelled_.load(); });
+}
+
+bool FakeSlot::Spin(milliseconds duration) {
+  const auto end = std::chrono::steady_clock::now() + duration;
+  while (std::chrono::steady_clock::now() < end) {
+    if (cancelled_.load()) return false;
+  }
+  return true;
+}
+
+bool FakeSlot::Hang() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  woken_.wait(lock, [&] { return cancelled_.load(); });
+  return false;
+}
+
+void FakeSlot::Cancel() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    cancelled_.store(true);
+    woken_.notify_all();
+  }
+  if (!engine_.model.gate.empty()) FakeGate::Named(engine_.model.gate).Nudge();
+}
+
+class SimulatedDevice final : public Backend {
+ public:
+  Capability Probe() override {
+    Capability capability;
+    capability.backend = "fake";
+    capability.available = true;
+    capability.version = "1";
+    return capability;
+  }
+
+  Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) override {
+    using EngineResult = Result<std::unique_ptr<Engine>>;
+    auto model = ReadFakeModel(spec.path);
+    if (!model.ok()) return {std::move(model.status), nullptr};
+    const std::atomic<bool> never{false};
+    if (!model.value.load_gate.empty()) FakeGate::Named(model.value.load_gate).Pass(never);
+    std::this_thread::sleep_for(milliseconds(model.value.load_ms));
+    if (!model.value.load.ok()) return {model.value.load, nullptr};
+    Bytes weights = AllocateWritten(model.value.weights_bytes);
+    if (weights.data() == nullptr) {
+      return EngineResult::Error(Code::kNoMemory, "no " + std::to_string(model.value.weights_bytes) + " bytes for the weights");
+    }
+    return EngineResult::Of(std::make_unique<FakeEngine>(std::move(model.value), std::move(weights)));
+  }
+
+  // Of the scripted failures only a bad model is one of the file; the rest are of the load.
+  Result<Signature> Inspect(const std::string& path) override {
+    auto model = ReadFakeModel(path);
+    if (model.ok() && model.value.load.code == Code::kBadModel) return {model.value.load, {}};
+    return {std::move(model.status), std::move(model.value.signature)};
+  }
+};
+
+}  // namespace
+
+Backend& FakeBackend() {
+  static Backend& backend = *new SimulatedDevice;
+  return backend;
+}
+
+}  // namespace pilotlight
