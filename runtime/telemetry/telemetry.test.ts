@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import * as semconv from '@opentelemetry/semantic-conventions';
+import * as incubating from '@opentelemetry/semantic-conventions/incubating';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { loadRecord, requestRecord, runRecord } from '../../test/support/records.ts';
+import { ATTRIBUTES, METRICS } from './names.ts';
+import { RequestMeter, type MeterReport } from './request-meter.ts';
+import type { Span } from './span-tree.ts';
+import type { TraceIdentity } from './span-export.ts';
+import { Telemetry } from './telemetry.ts';
+import { waterfall } from './waterfall.ts';
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} } as never;
+
+function setUp() {
+  const exported: { readonly root: Span; readonly identity: TraceIdentity }[] = [];
+  const spanExport = { export: (root: Span, identity: TraceIdentity) => void exported.push({ root, identity }), close: async () => {} };
+  const telemetry = new Telemetry({ log: SILENT, spanExport, pools: () => [] });
+  const clock = new ManualClock();
+  const meter = new RequestMeter({ clock, report: (report: MeterReport) => telemetry.metered(structuredClone(report)) });
+  return { telemetry, exported, meter, clock };
+}
+
+function namesOf(span: Span): unknown {
+  return span.children.length === 0 ? span.name : { [span.name]: span.children.map(namesOf) };
+}
+
+describe('telemetry', () => {
+  test('names that conventions define are spelled as the conventions spell them', () => {
+    const known = new Set<unknown>(Object.values({ ...semconv, ...incubating }).filter((value) => typeof value === 'string'));
+    const ours = Object.values({ ...ATTRIBUTES, ...METRICS }).filter((name) => !name.startsWith('pilotlight.'));
+    assert.deepEqual(ours.filter((name) => !known.has(name)), []);
+  });
+
+  test('a cold request holds the whole load, a joined one links to it', () => {
+    const { telemetry, exported, meter } = setUp();
+    telemetry.load(loadRecord());
+    const loadId = '3'.repeat(16);
+    meter.record(requestRecord({ requestId: 'joined', traceId: '4'.repeat(32), start: 'joined', runs: [runRecord({ start: 'joined', loadId })] }));
+    meter.record(requestRecord({ requestId: 'cold', start: 'cold', runs: [runRecord({ start: 'cold', loadId })] }));
+    meter.flush();
+    const cold = exported.find(({ identity }) => identity.traceId.startsWith('1'));
+    assert.deepEqual(cold && namesOf(cold.root), { 'POST /digits': [{ 'invoke digits': [{ acquire: [{ load: ['create', { warm: ['run'] }] }] }, 'queue', 'execute'] }] });
+    const joined = exported.find(({ identity }) => identity.traceId.startsWith('4'));
+    assert.deepEqual(joined?.root.children[0]?.children[0]?.links, [{ traceId: '1'.repeat(32), spanId: loadId }]);
+  });
+
+  test('a joined request that ends before the cold one is exported with its link as soon as the cold one has ended', () => {
+    const { telemetry, exported, meter } = setUp();
+    const loadId = '3'.repeat(16);
+    telemetry.load(loadRecord());
+    meter.record(requestRecord({ traceId: '4'.repeat(32), start: 'joined', runs: [runRecord({ start: 'joined', loadId })] }));
+    meter.flush();
+    assert.equal(exported.length, 0);
+    meter.record(requestRecord({ start: 'cold', runs: [runRecord({ start: 'cold', loadId })] }));
+    meter.flush();
+    assert.equal(exported.find(({ identity }) => identity.traceId.startsWith('4'))?.root.children[0]?.children[0]?.links.length, 1);
+  });
+
+  test('cold, failed and golden requests and the slowest of the minute are kept without sampling, other warm ones are not', () => {
+    const { telemetry, meter } = setUp();
+    meter.record(requestRecord({ requestId: 'slowest', endedMs: 1500 }));
+    meter.record(requestRecord({ requestId: 'usual' }));
+    meter.record(requestRecord({ requestId: 'sampled', sampled: true }));
+    meter.record(requestRecord({ requestId: 'cold', start: 'cold' }));
+    meter.record(requestRecord({ requestId: 'failed', status: 500, errorCode: 'HANDLER_FAILED' }));
+    meter.record(requestRecord({ requestId: 'golden', golden: true }));
+    meter.flush();
+    const kept = ['slowest', 'usual', 'sampled', 'cold', 'failed', 'golden'].filter((id) => telemetry.findTrace(id) !== undefined);
+    assert.deepEqual(kept, ['slowest', 'sampled', 'cold', 'failed', 'golden']);
+  });
+
+  test('a report goes out by itself after a while', () => {
+    const { telemetry, meter, clock } = setUp();
+    meter.record(requestRecord({ requestId: 'one', start: 'cold' }));
+    assert.equal(telemetry.findTrace('one'), undefined);
+    clock.advance(500);
+    assert.ok(telemetry.findTrace('one'));
+  });
+
+  test('/metrics counts each request once, by start, with an exemplar that carries its trace', () => {
+    const { telemetry, meter } = setUp();
+    meter.record(requestRecord({ start: 'cold', endedMs: 1200 }));
+    for (let i = 0; i < 3; i++) meter.record(requestRecord({ endedMs: 1001 }));
+    meter.record(requestRecord({ status: 504, errorCode: 'DEADLINE' }));
+    meter.flush();
+    const text = telemetry.openMetrics();
+    const faas = 'faas_name="digits",faas_version="aaaaaaaa",faas_trigger="http"';
+    assert.match(text, new RegExp(`^pilotlight_invoke_duration_seconds_count{${faas},pilotlight_start="cold"} 1$`, 'm'));
+    assert.match(text, new RegExp(`^pilotlight_invoke_duration_seconds_count{${faas},pilotlight_start="warm"} 4$`, 'm'));
+    assert.match(text, new RegExp(`^faas_coldstarts_total{${faas}} 1$`, 'm'));
+    assert.match(text, new RegExp(`^faas_timeouts_total{${faas}} 1$`, 'm'));
+    assert.match(text, /_bucket\{[^}]*le="0.25"\} 1 # \{trace_id="1{32}",span_id="2{16}"\} 0\.2 /);
+    assert.match(text, /# EOF\n$/);
+  });
+
+  test('a caller cannot mint series by inventing methods', () => {
+    const { telemetry, meter } = setUp();
+    for (const method of ['BREW', 'WHEN']) meter.record(requestRecord({ method, status: 405, errorCode: 'BAD_METHOD' }));
+    meter.flush();
+    assert.match(telemetry.openMetrics(), /http_server_request_duration_seconds_count\{http_request_method="_OTHER",[^}]*\} 2/);
+  });
+
+  test('the waterfall draws a line for each span, nested and to scale', () => {
+    const root: Span = {
+      name: 'a', kind: 'server', startMs: 0, endMs: 10, attributes: {}, links: [],
+      children: [{ name: 'b', kind: 'internal', startMs: 5, endMs: 10, attributes: {}, links: [], children: [] }],
+    };
+    assert.equal(waterfall(root, { barColumns: 4 }), 'a     10.00 ms  ▏████▕\n  b    5.00 ms  ▏  ██▕');
+  });
+});

@@ -1,0 +1,124 @@
+// Telemetry on the control thread: everything that happened arrives here after it has happened, and becomes
+// metrics, spans and log events. It never holds anything up: what comes too fast is counted and dropped.
+import type { LoadRecord, IsolateRecord, RequestRecord, RolloutRecord } from '../records.ts';
+import { EventMetrics } from './event-metrics.ts';
+import type { Log } from './log.ts';
+import { openMetricsText } from './open-metrics.ts';
+import { poolFamilies, type NamedPoolStats } from './pool-metrics.ts';
+import type { MeterReport } from './request-meter.ts';
+import { requestFamilies } from './request-metrics.ts';
+import { mergeSeries, type RequestSeriesMap } from './request-series.ts';
+import type { SpanExport } from './span-export.ts';
+import { requestSpan, rolloutSpan } from './span-tree.ts';
+import { TraceBook, type KeptTrace } from './trace-book.ts';
+
+export interface TelemetryOptions {
+  readonly log: Log;
+  /** Absent: spans are only kept in memory. */
+  readonly spanExport?: SpanExport;
+  readonly pools: () => readonly NamedPoolStats[];
+}
+
+/** Records whose load's trace is not known yet wait for one more report of an ingress thread. */
+const UNLINKED_MAX = 2_000;
+
+export class Telemetry {
+  readonly #options: TelemetryOptions;
+  readonly #series: RequestSeriesMap = new Map();
+  readonly #events = new EventMetrics();
+  readonly #book = new TraceBook();
+  readonly #recentLoads: LoadRecord[] = [];
+  #unlinked: RequestRecord[] = [];
+
+  constructor(options: TelemetryOptions) {
+    this.#options = options;
+  }
+
+  metered(report: MeterReport): void {
+    mergeSeries(this.#series, report.series);
+    for (const record of report.records) {
+      this.#book.addRequest(record);
+      this.#logRequest(record);
+    }
+    this.#exportRequests(report.records);
+    if (report.dropped > 0) this.#options.log.warn({ dropped: report.dropped }, 'telemetry.dropped');
+  }
+
+  load(record: LoadRecord): void {
+    this.#events.load(record);
+    this.#book.addLoad(record);
+    this.#recentLoads.push(record);
+    if (this.#recentLoads.length > UNLINKED_MAX) this.#recentLoads.shift();
+    const { steps: _steps, warm, ...fields } = record;
+    const told = { ...fields, durationMs: record.endMs - record.startMs, warmRuns: warm.length };
+    if (record.errorCode === undefined) this.#options.log.info(told, 'pool.loaded');
+    else this.#options.log.error(told, 'pool.load_failed');
+  }
+
+  isolate(record: IsolateRecord): void {
+    this.#events.isolate(record);
+    const told = { ...record, durationMs: record.endMs - record.startMs };
+    if (record.errorCode === undefined) this.#options.log.info(told, 'isolate.started');
+    else this.#options.log.error(told, 'isolate.failed');
+  }
+
+  rollout(record: RolloutRecord): void {
+    this.#events.rollout(record);
+    const loads = this.#recentLoads.filter((load) => load.reason !== 'request' && load.startMs >= record.startMs && load.endMs <= record.endMs);
+    this.#options.spanExport?.export(rolloutSpan(record, loads), { traceId: record.rolloutId.padStart(32, '0').slice(-32) });
+    const { steps, ...fields } = record;
+    const told = { ...fields, durationMs: record.endMs - record.startMs, steps: steps.map(({ name }) => name) };
+    if (record.errorCode === undefined) this.#options.log.info(told, 'rollout.done');
+    else this.#options.log.warn(told, 'rollout.failed');
+  }
+
+  openMetrics(): string {
+    return openMetricsText([
+      ...requestFamilies([...this.#series.values()]), ...this.#events.families(), ...poolFamilies(this.#options.pools()),
+    ]);
+  }
+
+  findTrace(requestId: string): KeptTrace | undefined {
+    return this.#book.find(requestId);
+  }
+
+  recentTraces(countMax: number): readonly KeptTrace[] {
+    return this.#book.recent(countMax);
+  }
+
+  async close(): Promise<void> {
+    this.#exportNow(this.#unlinked);
+    this.#unlinked = [];
+    await this.#options.spanExport?.close();
+  }
+
+  /** A joined request links to the load's span, whose trace is known when the request that started it has ended. */
+  #exportRequests(records: readonly RequestRecord[]): void {
+    if (this.#options.spanExport === undefined) return;
+    const waited = this.#unlinked;
+    const unlinked = new Set(records.filter((record) => this.#lacksLink(record)).slice(0, UNLINKED_MAX));
+    this.#unlinked = [...unlinked];
+    this.#exportNow([...waited, ...records.filter((record) => !unlinked.has(record))]);
+  }
+
+  #lacksLink(record: RequestRecord): boolean {
+    return record.runs.some((run) => run.start === 'joined' && run.loadId !== undefined && this.#book.findLoad(run.loadId)?.traceId === undefined);
+  }
+
+  #exportNow(records: readonly RequestRecord[]): void {
+    for (const record of records) {
+      const parentSpanId = record.traceparent?.split('-')[2];
+      this.#options.spanExport?.export(requestSpan(record, this.#book.findLoad), {
+        traceId: record.traceId, ...(parentSpanId === undefined ? {} : { parentSpanId }),
+      });
+    }
+  }
+
+  #logRequest(record: RequestRecord): void {
+    if (record.errorCode === undefined && record.start === 'warm') return;
+    this.#options.log.info({
+      requestId: record.requestId, traceId: record.traceId, spanId: record.spanId, method: record.method, path: record.path, status: record.status,
+      function: record.function, version: record.version, start: record.start, errorCode: record.errorCode, durationMs: record.endedMs - record.arrivedMs,
+    }, 'request.kept');
+  }
+}

@@ -1,0 +1,54 @@
+// The latest kept requests and loads, in memory: what `why` and the waterfall read. Bounded; the oldest leave
+// first.
+import type { LoadRecord, RequestRecord } from '../records.ts';
+import { requestSpan, type FindLoad, type KnownLoad, type Span } from './span-tree.ts';
+
+const REQUESTS_MAX = 1_000;
+const LOADS_MAX = 200;
+
+export interface KeptTrace {
+  readonly record: RequestRecord;
+  readonly span: Span;
+}
+
+export class TraceBook {
+  readonly #requests = new Map<string, RequestRecord>();
+  readonly #loads = new Map<string, KnownLoad>();
+
+  readonly findLoad: FindLoad = (loadId) => this.#loads.get(loadId);
+
+  addLoad(record: LoadRecord): void {
+    keepLatest(this.#loads, record.loadId, { record }, LOADS_MAX);
+  }
+
+  addRequest(record: RequestRecord): void {
+    keepLatest(this.#requests, record.requestId, record, REQUESTS_MAX);
+    for (const run of record.runs) {
+      const load = run.loadId === undefined ? undefined : this.#loads.get(run.loadId);
+      if (run.start === 'cold' && load !== undefined) this.#loads.set(load.record.loadId, { ...load, traceId: record.traceId });
+    }
+  }
+
+  find(requestId: string): KeptTrace | undefined {
+    const record = this.#requests.get(requestId);
+    return record === undefined ? undefined : this.#drawn(record);
+  }
+
+  /** Newest first. */
+  recent(countMax: number): readonly KeptTrace[] {
+    return [...this.#requests.values()].slice(-countMax).reverse().map((record) => this.#drawn(record));
+  }
+
+  #drawn(record: RequestRecord): KeptTrace {
+    return { record, span: requestSpan(record, this.findLoad) };
+  }
+}
+
+function keepLatest<Value>(map: Map<string, Value>, key: string, value: Value, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= max) break;
+    map.delete(oldest);
+  }
+}
