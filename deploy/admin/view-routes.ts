@@ -1,0 +1,139 @@
+// Addresses that show what the host is and has: functions, versions, pools, devices, capabilities, traces. They change nothing.
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { Hono } from 'hono';
+import type { Capability } from '../../runtime/engine/port.ts';
+import { PilotlightError } from '../../runtime/errors.ts';
+import { versionLabel } from '../../runtime/function.ts';
+import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
+import type { PoolView, Residency } from '../../runtime/residency/residency.ts';
+import type { Rollout } from '../rollout/rollout.ts';
+import type { Store } from '../store/store.ts';
+import { requireFunction } from './rollout-routes.ts';
+
+/** Requests that telemetry kept, as plain JSON. */
+export interface Traces {
+  /** Newest first. */
+  recent(countMax: number): readonly unknown[];
+  find(requestId: string): unknown;
+}
+
+export interface ViewRoutesOptions {
+  readonly rollout: Pick<Rollout, 'serving'>;
+  readonly store: Pick<Store, 'state' | 'readVersion'>;
+  readonly dataPlane: Pick<DataPlane, 'snapshot'>;
+  readonly residency: Pick<Residency, 'pools'>;
+  readonly capabilities: () => readonly Capability[];
+  readonly traces: Traces;
+}
+
+export interface FunctionView {
+  readonly name: string;
+  readonly version: string;
+  /** `digits@3f2a9c1d` */
+  readonly label: string;
+  /** `failed`: deployed, but the last restart could not start it; deploying it again tells why. */
+  readonly state: 'serving' | 'failed';
+  readonly routes: readonly string[];
+  readonly isolates: number;
+  readonly inFlight: number;
+  /** Isolates replaced after a fault. */
+  readonly replaced: number;
+  readonly deployedAt: string | undefined;
+  readonly versions: number;
+}
+
+export interface VersionView {
+  readonly version: string;
+  readonly label: string;
+  readonly deployedAt: string;
+  readonly current: boolean;
+}
+
+export interface DeviceView {
+  readonly device: 'cpu';
+  readonly name: string;
+  readonly cores: number;
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  readonly pools: number;
+  readonly poolBytes: number;
+}
+
+export interface DoctorView {
+  readonly node: string;
+  readonly platform: string;
+  readonly cores: number;
+  readonly capabilities: readonly Capability[];
+}
+
+const TRACES_MAX = 200;
+
+export function viewRoutes(options: ViewRoutesOptions): Hono {
+  const { store, residency, capabilities, traces } = options;
+  const app = new Hono();
+
+  app.get('/functions', async (context) => {
+    const names = Object.keys(store.state().functions).sort();
+    return context.json({ functions: await Promise.all(names.map((name) => functionView(options, name))) });
+  });
+
+  app.get('/functions/:name/versions', (context) => {
+    const name = requireFunction(store, context.req.param('name'));
+    const { current, history } = store.state().functions[name] ?? { current: '', history: [] };
+    const versions = history.map(({ version, deployedAt }): VersionView =>
+      ({ version, label: versionLabel({ name, version }), deployedAt, current: version === current }));
+    return context.json({ versions });
+  });
+
+  app.get('/pools', (context) => context.json({ pools: residency.pools() }));
+  app.get('/devices', (context) => context.json({ devices: [cpuView(residency.pools())] }));
+  app.get('/doctor', (context) => context.json(doctorView(capabilities())));
+  app.get('/traces/recent', (context) => context.json({ traces: traces.recent(TRACES_MAX) }));
+
+  app.get('/traces/:requestId', (context) => {
+    const requestId = context.req.param('requestId');
+    const trace = traces.find(requestId);
+    if (trace === undefined) throw new PilotlightError('NO_ROUTE', `no trace of request ${requestId} is kept; cold, failed and slow requests are kept longest`);
+    return context.json({ trace });
+  });
+
+  return app;
+}
+
+/** Also what `pilotlight doctor` shows when no host runs. */
+export function doctorView(capabilities: readonly Capability[]): DoctorView {
+  return { node: process.version, platform: `${process.platform}-${process.arch}`, cores: availableParallelism(), capabilities };
+}
+
+async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, name: string): Promise<FunctionView> {
+  const { current = '', history = [] } = store.state().functions[name] ?? {};
+  const { bundle } = await store.readVersion(name, current);
+  const running = dataPlane.snapshot().find((one) => one.name === name && one.version === current);
+  return {
+    name,
+    version: current,
+    label: versionLabel({ name, version: current }),
+    state: rollout.serving(name) === current ? 'serving' : 'failed',
+    routes: bundle.manifest.routes,
+    isolates: running?.isolates ?? 0,
+    inFlight: running?.inFlight ?? 0,
+    replaced: running?.replaced ?? 0,
+    deployedAt: history.find(({ version }) => version === current)?.deployedAt,
+    versions: history.length,
+  };
+}
+
+function cpuView(pools: readonly PoolView[]): DeviceView {
+  const resident = pools.filter(({ state }) => state === 'resident');
+  const bytes = resident.map(({ stats }) => stats?.memory).map((memory) =>
+    memory === undefined ? 0 : memory.weightsBytes + memory.scratchBytes + memory.stagingBytes);
+  return {
+    device: 'cpu',
+    name: cpus()[0]?.model ?? 'CPU',
+    cores: availableParallelism(),
+    totalBytes: totalmem(),
+    freeBytes: freemem(),
+    pools: resident.length,
+    poolBytes: bytes.reduce((sum, one) => sum + one, 0),
+  };
+}
