@@ -52,6 +52,14 @@ export class Channel {
     this.#reader = new ResultReader(memory.results, memory.outputs);
   }
 
+  pool(key: string, signature: Signature): PoolHandle {
+    const pool = new PoolHandle(this.addon.intern(key), signature);
+    if (!this.#writer.hasRoomFor(pool.check, signature.outputs.length)) {
+      throw new PilotlightError('BAD_MODEL', `the model takes ${signature.inputs.length} inputs and gives ${signature.outputs.length} outputs: more than a run can carry`);
+    }
+    return pool;
+  }
+
   /** Asks something that native answers later. */
   ask<Answer>(put: (id: number) => void): Promise<Answer> {
     const id = (this.#lastQuestion = (this.#lastQuestion + 1) % 0x8000_0000);

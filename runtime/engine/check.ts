@@ -10,6 +10,7 @@ interface InputPlan {
   readonly type: ElementType;
   readonly onnx: number;
   readonly bytes: number;
+  /** -1: any number of axes. */
   readonly rank: number;
   /** Name of the one class whose arrays are accepted; `Array` for strings. */
   readonly arrayName: string;
@@ -18,6 +19,8 @@ interface InputPlan {
 }
 
 const ANY_SIZE = -1e9;
+/** For an input that takes any number of axes: what a frame has room for. */
+export const RANK_MAX = 32;
 
 // The built-in getters tell the truth also of objects that were dressed up, and of arrays of another realm.
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
@@ -27,9 +30,10 @@ const lengthOf = getterOf('length') as (this: unknown) => number;
 
 export class InputCheck {
   readonly inputs: readonly InputPlan[];
-  /** Findings of the last check: data and number of elements by input, all dimensions one after the other. */
+  /** Findings of the last check: data, number of elements and of axes by input; all dimensions one after the other. */
   readonly data: (TensorData | undefined)[];
   readonly elements: number[];
+  readonly ranks: number[];
   readonly dims: number[] = [];
   readonly #symbols: readonly string[];
   /** Size of each symbol, and the input that said so first. */
@@ -43,6 +47,7 @@ export class InputCheck {
     this.inputs = signature.inputs.map((spec) => planOf(spec, symbols));
     this.data = signature.inputs.map(() => undefined);
     this.elements = signature.inputs.map(() => 0);
+    this.ranks = this.inputs.map(({ rank }) => rank);
   }
 
   /** Throws BAD_TENSOR, which names the tensor, what was wanted and what was found. */
@@ -65,25 +70,33 @@ export class InputCheck {
     if (typeof tensor !== 'object' || tensor === null) throw refused(input, `found ${describe(tensor)} instead of { type, shape, data }`);
     const { type, shape, data } = tensor as { type?: unknown; shape?: unknown; data?: unknown };
     if (type !== input.type) throw refused(input, `found type ${describe(type)}`);
-    const elements = this.#checkShape(input, shape);
+    const elements = this.#checkShape(index, input, shape);
     checkData(input, elements, data);
     this.elements[index] = elements;
     this.data[index] = data;
   }
 
   /** Number of elements of a right shape. */
-  #checkShape(input: InputPlan, shape: unknown): number {
+  #checkShape(index: number, input: InputPlan, shape: unknown): number {
     if (!Array.isArray(shape)) throw refused(input, `found shape ${describe(shape)} instead of an array of sizes`);
-    if (shape.length !== input.rank) throw refused(input, `found shape [${shape.map(describe).join(', ')}]: ${input.rank} axes are wanted, not ${shape.length}`);
+    const rank = shape.length;
+    if (rank !== input.rank) this.#takeRank(index, input, shape);
     let elements = 1;
-    for (let axis = 0; axis < input.rank; axis++) {
+    for (let axis = 0; axis < rank; axis++) {
       const size: unknown = shape[axis];
-      const wanted = input.axes[axis]!; // rank long
+      const wanted = input.axes[axis] ?? ANY_SIZE;
       if (size !== wanted) this.#checkDynamic(input, axis, wanted, size);
       this.dims.push(size as number);
       elements *= size as number;
     }
     return elements;
+  }
+
+  #takeRank(index: number, input: InputPlan, shape: readonly unknown[]): void {
+    const found = `found shape [${shape.slice(0, 8).map(describe).join(', ')}${shape.length > 8 ? ', ...' : ''}]`;
+    if (input.rank !== -1) throw refused(input, `${found}: ${input.rank} axes are wanted, not ${shape.length}`);
+    if (shape.length > RANK_MAX) throw refused(input, `${found}: at most ${RANK_MAX} axes can be sent, not ${shape.length}`);
+    this.ranks[index] = shape.length;
   }
 
   #checkDynamic(input: InputPlan, axis: number, wanted: number, size: unknown): void {
@@ -119,7 +132,7 @@ export class InputCheck {
 function planOf(spec: TensorSpec, symbols: readonly string[]): InputPlan {
   const { onnx, bytes, array } = ELEMENT_TYPES[spec.type];
   const axes = spec.shape.map((axis) => (typeof axis === 'string' ? -1 - symbols.indexOf(axis) : axis < 0 ? ANY_SIZE : axis));
-  return { spec, name: spec.name, type: spec.type, onnx, bytes, rank: axes.length, arrayName: array.name, axes };
+  return { spec, name: spec.name, type: spec.type, onnx, bytes, rank: spec.anyRank ? -1 : axes.length, arrayName: array.name, axes };
 }
 
 function checkData(input: InputPlan, elements: number, data: unknown): asserts data is TensorData {
@@ -147,7 +160,8 @@ function adviceFor({ type, arrayName }: InputPlan): string {
 }
 
 /** `float32 [batch, 1, 28, 28]` */
-export function describeSpec({ type, shape }: TensorSpec): string {
+export function describeSpec({ type, shape, anyRank }: TensorSpec): string {
+  if (anyRank) return `${type} of any shape`;
   return `${type} [${shape.map((axis) => (axis === -1 ? '?' : axis)).join(', ')}]`;
 }
 

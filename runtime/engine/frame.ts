@@ -1,6 +1,6 @@
 // A run on its way into native: written as words and bytes into memory that both sides see, because one Node-API call for each name,
 // dimension and buffer costs more than a small model's run. In step with native/src/binding/frame.h.
-import type { InputCheck } from './check.ts';
+import { RANK_MAX, type InputCheck } from './check.ts';
 import { typedArrayOf, type NumericData } from './element-arrays.ts';
 
 const HEADER_WORDS = 6; // id, pool, slot, deadlineMs, inputs, outputs
@@ -20,9 +20,10 @@ export class FrameWriter {
     this.#views = Array.from({ length: 17 }, (_, onnx) => typedArrayOf(onnx, staging));
   }
 
-  /** Words that a frame can have; a signature that needs more cannot be run. */
-  get wordsMax(): number {
-    return this.#words.length;
+  /** False: a model with so many inputs, axes and outputs cannot be run. */
+  hasRoomFor(check: InputCheck, outputs: number): boolean {
+    const words = check.inputs.reduce((sum, { rank }) => sum + 3 + (rank === -1 ? RANK_MAX : rank), HEADER_WORDS + outputs);
+    return words <= this.#words.length;
   }
 
   /** Writes what `check` has found right. Gives the data that native must read itself, by input. */
@@ -52,8 +53,9 @@ export class FrameWriter {
         words[at++] = staged;
         staged = (staged + bytes + 7) & ~7;
       }
-      words[at++] = input.rank;
-      for (let axis = 0; axis < input.rank; axis++) words[at++] = check.dims[dim++]!;
+      const rank = check.ranks[i]!;
+      words[at++] = rank;
+      for (let axis = 0; axis < rank; axis++) words[at++] = check.dims[dim++]!;
     }
     if (wanted !== undefined) for (const is of wanted) words[at++] = is ? 1 : 0;
     return direct;

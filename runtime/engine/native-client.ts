@@ -1,7 +1,7 @@
 // Any thread's side of the engine port: submits straight to the native pools that all threads of the process share.
 import { PilotlightError } from '../errors.ts';
 import type { Lease } from '../sdk.ts';
-import { ANY_SLOT, PoolHandle, threadChannel } from './channel.ts';
+import { ANY_SLOT, threadChannel, type PoolHandle } from './channel.ts';
 import type { EngineClient, RunOptions, RunResult } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
@@ -29,7 +29,7 @@ export class NativeClient implements EngineClient {
   #pool(key: string, signature: Signature): PoolHandle {
     const known = this.#pools.get(key);
     if (known !== undefined && known.signature === signature) return known;
-    const pool = new PoolHandle(this.#channel.addon.intern(key), signature);
+    const pool = this.#channel.pool(key, signature);
     this.#pools.set(key, pool);
     return pool;
   }

@@ -1,5 +1,5 @@
 // The control thread's side of the engine port.
-import { ANY_SLOT, PoolHandle, threadChannel } from './channel.ts';
+import { ANY_SLOT, threadChannel, type PoolHandle } from './channel.ts';
 import { nativeError } from './native-codes.ts';
 import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
 import { assert } from '../errors.ts';
@@ -31,7 +31,7 @@ export class NativeEngine implements EngineControl {
   async load(spec: PoolSpec): Promise<LoadedPool> {
     const { addon } = this.#channel;
     const loaded = await this.#channel.ask<LoadedPool>((id) => addon.load(id, spec));
-    this.#pools.set(spec.key, new PoolHandle(addon.intern(spec.key), loaded.signature));
+    this.#pools.set(spec.key, this.#channel.pool(spec.key, loaded.signature));
     return loaded;
   }
 

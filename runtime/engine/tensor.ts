@@ -38,6 +38,8 @@ export interface TensorSpec {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly (number | string)[];
+  /** The model does not say how many axes there are: `shape` is empty and tells nothing. */
+  readonly anyRank?: true;
 }
 
 export interface Signature {

@@ -25,6 +25,7 @@ napi_value SpecsToJs(napi_env env, const std::vector<TensorSpec>& specs) {
     JsSet(env, object, "name", spec.name);
     JsSet(env, object, "type", std::string(ElementName(spec.type)));
     JsSet(env, object, "shape", shape);
+    if (spec.any_rank) JsSet(env, object, "anyRank", JsBoolean(env, true));
     return object;
   });
 }
