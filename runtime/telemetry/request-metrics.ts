@@ -19,13 +19,17 @@ export function requestFamilies(series: readonly RequestSeries[]): readonly Metr
     histograms(METRICS.invokeDuration, 'Time in the handler.', 'handler', faasLabels),
     histograms(METRICS.startDuration, 'Arrival to last byte of requests of functions, by how they started.', 'total', startLabels),
     counter(METRICS.coldstarts, '{coldstart}', 'Requests that started a load or an isolate.', (l) => (l.start === 'cold' ? faasLabels(l) : undefined)),
-    counter(METRICS.errors, '{error}', 'Requests that a function or its host failed.', (l) => (isError(l) ? { ...faasLabels(l), [A.errorType]: l.errorCode || l.status } : undefined)),
+    counter(METRICS.errors, '{error}', 'Requests that a function or its host failed.', errorLabels),
     counter(METRICS.timeouts, '{timeout}', 'Requests that passed their deadline.', (l) => (l.status === 504 ? faasLabels(l) : undefined)),
   ];
 }
 
 function isError(labels: RequestLabels): boolean {
   return labels.status >= 500 && labels.status !== 504;
+}
+
+function errorLabels(labels: RequestLabels): Labels | undefined {
+  return isError(labels) ? { ...faasLabels(labels), [A.errorType]: labels.errorCode || labels.status } : undefined;
 }
 
 function httpLabels(labels: RequestLabels): Labels {

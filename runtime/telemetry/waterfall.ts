@@ -1,4 +1,5 @@
 // Draws a span tree as text, one line a span: what a person reads to see where the time of a request went.
+import { ATTRIBUTES } from './names.ts';
 import type { Span } from './span-tree.ts';
 
 export interface WaterfallOptions {
@@ -27,8 +28,9 @@ interface Row {
 }
 
 function flatten(span: Span, depth: number, siblingsMax: number): Row[] {
-  const label = span.attributes['pilotlight.shape'];
-  const name = `${'  '.repeat(depth)}${span.name}${label === undefined ? '' : ` slot ${span.attributes['pilotlight.slot']} ${label}`}${span.error === undefined ? '' : ` ! ${span.error}`}`;
+  const shape = span.attributes[ATTRIBUTES.shape];
+  const what = shape === undefined ? span.name : `${span.name} slot ${span.attributes[ATTRIBUTES.slot]} ${shape}`;
+  const name = `${'  '.repeat(depth)}${what}${span.error === undefined ? '' : ` ! ${span.error}`}`;
   const shown = span.children.slice(0, siblingsMax);
   const rest = span.children.slice(siblingsMax);
   const rows = [{ name, span }, ...shown.flatMap((child) => flatten(child, depth + 1, siblingsMax))];
