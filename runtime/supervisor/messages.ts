@@ -1,0 +1,48 @@
+// What supervisor and host tell each other over the channel between them: plain data, one union a direction.
+import type { Config } from '../config.ts';
+
+/** Listening descriptors as the host finds them, already bound and listening. */
+export interface HostDescriptors {
+  /** One for each ingress thread. */
+  readonly ingress: readonly number[];
+  readonly admin: number;
+  /** Must be given to every `listen` on them: listening again sets the length of the kernel's queue anew. */
+  readonly backlog: number;
+  readonly host: string;
+  readonly port: number;
+  readonly adminHost: string;
+  readonly adminPort: number;
+}
+
+/** Why the host before this one is gone. */
+export interface HostDeath {
+  readonly cause: string;
+  /** Functions that it had told to be running. */
+  readonly running: readonly string[];
+}
+
+export type ToHost =
+  | {
+      readonly type: 'start';
+      readonly config: Config;
+      readonly descriptors: HostDescriptors;
+      readonly supervisorPid: number;
+      /** Hosts that died in a row before this one. */
+      readonly deathsInRow: number;
+      readonly lastDeath?: HostDeath;
+    }
+  | { readonly type: 'granted' }
+  | { readonly type: 'stop' };
+
+export type FromHost =
+  | { readonly type: 'beat' }
+  /** About to listen: the supervisor must have stopped answering when it grants this. */
+  | { readonly type: 'claim' }
+  | { readonly type: 'ready' }
+  | { readonly type: 'running'; readonly functions: readonly string[] }
+  /** Stopping, and no longer listening: from here on the supervisor answers. */
+  | { readonly type: 'released' }
+  /** Wants to be killed and replaced: a device is lost, native code hangs. */
+  | { readonly type: 'giveUp'; readonly reason: string }
+  /** Starting again would not help. */
+  | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number };

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { readConfig } from '../config.ts';
+import type { HostListener } from './host-process.ts';
+import type { ToHost } from './messages.ts';
+import { Supervisor } from './supervisor.ts';
+
+const DESCRIPTORS = { ingress: [4], admin: 5, backlog: 1, host: 'h', port: 1, adminHost: 'h', adminPort: 2 };
+
+/** A supervisor whose hosts are scripted by the test; `trace` tells in order what it did. */
+function supervise() {
+  const clock = new ManualClock();
+  const trace: string[] = [];
+  const hosts: { listener: HostListener; sent: ToHost[] }[] = [];
+  const supervisor = new Supervisor({
+    clock,
+    limits: { restartWaitMs: 3000, silentTicksMax: 10, stopMs: 29_000, stableMs: 60_000, retryFirstMs: 250, retryMaxMs: 30_000 },
+    log: (_level, event) => trace.push(event),
+    launch: (listener) => {
+      const host = { listener, sent: [] as ToHost[] };
+      hosts.push(host);
+      trace.push('launch');
+      return {
+        pid: 100 + hosts.length,
+        send: (message) => {
+          host.sent.push(message);
+          if (message.type !== 'start') trace.push(message.type);
+        },
+        kill: () => trace.push('kill'),
+      };
+    },
+    start: { config: readConfig({ env: {}, folder: '/nowhere' }).config, descriptors: DESCRIPTORS, supervisorPid: 1 },
+    answerer: {
+      open: () => trace.push('answer'),
+      close: () => trace.push('silent'),
+      finish: async () => void trace.push('finish'),
+    },
+  });
+  const host = () => {
+    const last = hosts.at(-1);
+    assert.ok(last);
+    return last;
+  };
+  const serve = (): void => {
+    host().listener.message({ type: 'claim' });
+    host().listener.message({ type: 'ready' });
+  };
+  const crash = (): void => host().listener.died({ cause: 'was killed by SIGSEGV', exitCode: null });
+  return { clock, trace, host, serve, crash, supervisor, hosts };
+}
+
+test('the first host is told its settings and descriptors', () => {
+  const { host } = supervise();
+  const [start] = host().sent;
+  assert.ok(start?.type === 'start');
+  assert.deepEqual([start.descriptors, start.deathsInRow, start.lastDeath], [DESCRIPTORS, 0, undefined]);
+});
+
+test('the host after a crash is told why, and what was running', async () => {
+  const { host, serve, crash, supervisor } = supervise();
+  serve();
+  await supervisor.ready;
+  host().listener.message({ type: 'running', functions: ['digits'] });
+  crash();
+  const [start] = host().sent;
+  assert.ok(start?.type === 'start');
+  assert.deepEqual([start.deathsInRow, start.lastDeath], [1, { cause: 'was killed by SIGSEGV', running: ['digits'] }]);
+});
+
+test('connections wait for a restart of less than 3 s and are answered in a longer one, until the next host claims them', () => {
+  const { clock, trace, host, serve, crash } = supervise();
+  serve();
+  trace.length = 0;
+  crash();
+  clock.advance(2999);
+  assert.deepEqual(trace, ['host.died', 'launch']);
+  host().listener.message({ type: 'beat' });
+  clock.advance(1);
+  host().listener.message({ type: 'claim' });
+  assert.deepEqual(trace.slice(2).filter((entry) => entry !== 'supervisor.answers'), ['answer', 'answer', 'silent', 'granted']);
+});
+
+test('a host that beats every second lives; one that is silent for 10 s is killed once', () => {
+  const { clock, trace, host, serve } = supervise();
+  serve();
+  for (let second = 0; second < 60; second += 1) {
+    host().listener.message({ type: 'beat' });
+    clock.advance(1000);
+  }
+  assert.ok(!trace.includes('kill'));
+  clock.advance(30_000);
+  assert.equal(trace.filter((entry) => entry === 'kill').length, 1);
+});
+
+test('a crash loop backs off, and its clients are told when to come again', () => {
+  const { clock, hosts, serve, crash, supervisor } = supervise();
+  serve();
+  for (let death = 0; death < 5; death += 1) {
+    crash();
+    clock.advance(1999);
+  }
+  assert.equal(hosts.length, 5);
+  assert.equal(supervisor.retryAfterS(), 2);
+  clock.advance(1);
+  assert.equal(hosts.length, 6);
+});
+
+test('a stop tells the host, and ends when it has ended, with nothing left to do', async () => {
+  const { clock, trace, host, serve, supervisor } = supervise();
+  serve();
+  supervisor.stop(15);
+  host().listener.message({ type: 'released' });
+  host().listener.died({ cause: 'ended with exit code 0', exitCode: 0 });
+  assert.deepEqual(await supervisor.ended, { exitCode: 0 });
+  assert.deepEqual(trace.slice(-4), ['stop', 'supervisor.stops', 'answer', 'finish']);
+  assert.equal(clock.pending, 0);
+});
+
+test('a host that does not stop in time is killed, and the end says so', async () => {
+  const { clock, trace, host, serve, supervisor } = supervise();
+  serve();
+  supervisor.stop(15);
+  for (let second = 0; second < 29; second += 1) {
+    host().listener.message({ type: 'beat' });
+    clock.advance(1000);
+  }
+  assert.equal(trace.at(-1), 'kill');
+  host().listener.died({ cause: 'was killed by SIGKILL', exitCode: null });
+  const { exitCode, message } = await supervisor.ended;
+  assert.equal(exitCode, 1);
+  assert.match(message ?? '', /did not stop within 29000 ms/);
+});
+
+test('fault 51: the second signal ends all at once', async () => {
+  const { trace, serve, supervisor } = supervise();
+  serve();
+  supervisor.stop(2);
+  supervisor.stop(2);
+  assert.equal((await supervisor.ended).exitCode, 130);
+  assert.deepEqual(trace.slice(-2), ['kill', 'silent']);
+});

@@ -1,0 +1,142 @@
+// Drives policy.ts: feeds it what happens to the host process, does what it says. Holds the state, the timers
+// and the one live host; decides nothing itself.
+import type { Clock, Timer } from '../clock.ts';
+import type { HostListener, HostProcess } from './host-process.ts';
+import type { FromHost, HostDeath, ToHost } from './messages.ts';
+import { firstStep, nextStep, retryDelayMs } from './policy.ts';
+import type { End, PolicyLimits, Step, SupervisorAction, SupervisorEvent, SupervisorState } from './policy.ts';
+
+export const TICK_MS = 1000;
+
+export type SupervisorLog = (level: 'info' | 'warn' | 'error', event: string, text: string) => void;
+
+export interface SupervisorParts {
+  readonly limits: PolicyLimits;
+  readonly clock: Clock;
+  readonly log: SupervisorLog;
+  readonly launch: (listener: HostListener) => HostProcess;
+  /** The first message to each host, but for what only this class knows. */
+  readonly start: Omit<ToHost & { type: 'start' }, 'type' | 'deathsInRow' | 'lastDeath'>;
+  readonly answerer: { open(): void; close(): void; finish(): Promise<void> };
+}
+
+export class Supervisor {
+  /** Resolves when a host is ready for the first time; never when none ever is. */
+  readonly ready: Promise<void>;
+  /** Resolves when no host lives and nobody listens any more. */
+  readonly ended: Promise<End>;
+  readonly #parts: SupervisorParts;
+  readonly #timers = new Map<string, Timer>();
+  #state: SupervisorState;
+  #host: HostProcess | undefined;
+  #lastDeath: HostDeath | undefined;
+  #readyAtMs: number | undefined;
+  #tellReady: () => void = () => {};
+  #tellEnded: (end: End) => void = () => {};
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+    this.ready = new Promise((resolve) => (this.#tellReady = resolve));
+    this.ended = new Promise((resolve) => (this.#tellEnded = resolve));
+    const first = firstStep(parts.limits);
+    this.#state = first.state;
+    this.#arm('tick', TICK_MS, () => this.#tick());
+    this.#take(first);
+  }
+
+  /** The first time the host may drain, the second time all ends at once. */
+  stop(signalNumber: number): void {
+    this.#happen({ type: 'stop', signalNumber });
+  }
+
+  get state(): SupervisorState {
+    return this.#state;
+  }
+
+  get hostPid(): number | undefined {
+    return this.#host?.pid;
+  }
+
+  /** Seconds after which a client that finds no host may try again. */
+  retryAfterS(): number {
+    if (this.#state.phase !== 'waiting') return 1;
+    return Math.max(1, Math.ceil(retryDelayMs(this.#state.deathsInRow, this.#parts.limits) / 1000));
+  }
+
+  /** For the exit of this process: no host may outlive it. */
+  killHost(): void {
+    this.#host?.kill();
+  }
+
+  #happen(event: SupervisorEvent): void {
+    this.#take(nextStep(this.#state, event, this.#parts.limits));
+  }
+
+  #take({ state, actions }: Step): void {
+    this.#state = state;
+    for (const action of actions) this.#act(action);
+  }
+
+  #act(action: SupervisorAction): void {
+    switch (action.do) {
+      case 'spawn': return this.#spawn();
+      case 'kill': return this.#host?.kill();
+      case 'grant': return this.#host?.send({ type: 'granted' });
+      case 'tellStop': return this.#host?.send({ type: 'stop' });
+      case 'answer': return this.#parts.answerer.open();
+      case 'fallSilent': return this.#parts.answerer.close();
+      case 'arm': return this.#arm(action.timer, action.afterMs, () => this.#happen({ type: action.timer }));
+      case 'log': return this.#parts.log(action.level, action.event, action.text);
+      case 'end': return this.#end(action.end, action.waiting);
+    }
+  }
+
+  #spawn(): void {
+    const { launch, start } = this.#parts;
+    const host: HostProcess = launch({
+      message: (message) => this.#hear(message),
+      died: ({ cause, exitCode }) => this.#bury(cause, exitCode),
+    });
+    this.#host = host;
+    const { deathsInRow } = this.#state;
+    host.send({ type: 'start', ...start, deathsInRow, ...(this.#lastDeath === undefined ? {} : { lastDeath: this.#lastDeath }) });
+  }
+
+  #hear(message: FromHost): void {
+    this.#happen(message);
+    if (message.type !== 'ready' || this.#state.phase !== 'serving') return;
+    this.#readyAtMs = this.#parts.clock.nowMs();
+    this.#tellReady();
+  }
+
+  #bury(cause: string, exitCode: number | null): void {
+    const servedMs = this.#readyAtMs === undefined ? 0 : this.#parts.clock.nowMs() - this.#readyAtMs;
+    this.#lastDeath = { cause: this.#state.killedFor ?? cause, running: this.#state.running };
+    this.#host = undefined;
+    this.#readyAtMs = undefined;
+    this.#happen({ type: 'died', cause, exitCode, servedMs });
+  }
+
+  #tick(): void {
+    this.#arm('tick', TICK_MS, () => this.#tick());
+    // Again, should it have failed for want of descriptors.
+    if (this.#state.acceptor === 'supervisor') this.#parts.answerer.open();
+    this.#happen({ type: 'tick' });
+  }
+
+  #arm(name: string, afterMs: number, work: () => void): void {
+    this.#timers.get(name)?.cancel();
+    this.#timers.set(name, this.#parts.clock.after(afterMs, work));
+  }
+
+  #end(end: End, waiting: 'answer' | 'cut'): void {
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    if (waiting === 'answer') {
+      void this.#parts.answerer.finish().then(() => this.#tellEnded(end));
+      return;
+    }
+    this.#parts.answerer.close();
+    this.#tellEnded(end);
+  }
+}
