@@ -1,8 +1,8 @@
 // A route as manifests write it, `POST /digits/:id`: an optional method and a path in Hono's syntax.
-import { TrieRouter } from 'hono/router/trie-router';
-import type { RoutePattern } from '../../runtime/function.ts';
+import { nearestName } from '../../runtime/config/nearest-name.ts';
 import { describeThrown } from '../../runtime/errors.ts';
-import { nearestName } from './nearest-name.ts';
+import type { RoutePattern } from '../../runtime/function.ts';
+import { RouteMatcher, routePath } from '../../runtime/router/route-matcher.ts';
 
 // CONNECT and TRACE never reach a function.
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -32,10 +32,8 @@ export function whyNotRequest(request: string, routes: readonly string[]): strin
   const wrongMethod = whyNotMethod(method);
   if (wrongMethod !== undefined) return wrongMethod;
   if (!/^\/[\x21-\x7e]*$/.test(path) || path.includes('#')) return 'write it like "POST /digits?top=3", with other characters percent-encoded';
-  const router = new TrieRouter<string>();
-  for (const route of routes) router.add(parseRoute(route).method ?? 'ALL', parseRoute(route).path, route);
-  const [matches] = router.match(method ?? 'GET', path.split('?')[0] ?? path);
-  if (matches.length > 0) return undefined;
+  const matcher = new RouteMatcher(routes.map((route) => ({ pattern: parseRoute(route), target: route })));
+  if (matcher.find(method ?? 'GET', routePath(path)) !== undefined) return undefined;
   return `no route of the function takes it; its routes are ${routes.join(', ')}`;
 }
 
@@ -53,9 +51,8 @@ function whyNotMethod(method: string | undefined): string | undefined {
 
 function whyNotPattern(path: string): string | undefined {
   try {
-    const router = new TrieRouter<string>();
-    router.add('ALL', path, path);
-    router.match('GET', '/');
+    // Routers compile their patterns at the first match.
+    new RouteMatcher([{ pattern: { method: undefined, path }, target: path }]).find('GET', '/');
     return undefined;
   } catch (error) {
     return `not a path in Hono's syntax: ${describeThrown(error)}`;

@@ -2,9 +2,9 @@
 // The schema is the only place where a field's type, bounds and default are written.
 import { readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject } from 'ajv';
+import { nearestName } from '../../runtime/config/nearest-name.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { fieldName, shown, type FieldPath, type ManifestText } from './manifest-text.ts';
-import { nearestName } from './nearest-name.ts';
 
 // From dist*/deploy/manifest/ up to the package.
 const SCHEMA_FILE = new URL('../../../deploy/manifest.schema.json', import.meta.url);
