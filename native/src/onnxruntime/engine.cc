@@ -1,9 +1,13 @@
 #include "onnxruntime/engine.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
+#include "onnxruntime/heap.h"
 #include "onnxruntime/signature.h"
 #include "onnxruntime/slot.h"
 
@@ -11,6 +15,9 @@ namespace pilotlight::ort {
 namespace {
 
 using Loaded = Result<std::unique_ptr<Engine>>;
+
+// Reading a model leaves as much freed memory behind as it has weights, or more. For small ones the trim costs more than it brings.
+constexpr int64_t kTrimWeightsBytesMin = 8 << 20;
 
 enum class Pools { kGlobal, kOwn };
 
@@ -56,12 +63,11 @@ struct ArenaBytes {
   int64_t total = 0;  // in use, and kept for the next run
 };
 
-ArenaBytes ReadArena(const Environment& environment, const OrtSession* session) {
+ArenaBytes ReadArena(const OrtAllocator* arena) {
   Calls ok;
-  AllocatorHandle arena;
   KeyValuePairsHandle pairs;
   ArenaBytes bytes;
-  if (!ok.Make(&arena, api().CreateAllocator, session, environment.cpu_arena) || !ok.Make(&pairs, api().AllocatorGetStats, arena.get())) return bytes;
+  if (arena == nullptr || !ok.Make(&pairs, api().AllocatorGetStats, arena)) return bytes;
   const char* const* keys = nullptr;
   const char* const* values = nullptr;
   size_t count = 0;
@@ -71,6 +77,11 @@ ArenaBytes ReadArena(const Environment& environment, const OrtSession* session) 
     if (std::strcmp(keys[i], "TotalAllocated") == 0) bytes.total = std::atoll(values[i]);
   }
   return bytes;
+}
+
+int64_t FileBytes(const std::string& path) {
+  struct stat found;
+  return stat(path.c_str(), &found) == 0 ? static_cast<int64_t>(found.st_size) : 0;
 }
 
 }  // namespace
@@ -88,21 +99,35 @@ Loaded OnnxEngine::Load(const EngineSpec& spec) {
   }
   Result<Signature> signature = ReadSignature(*environment.value, session.get());
   if (!signature.ok()) return Loaded::Error(signature.status.code, tried + signature.status.message);
-  return Loaded::Of(std::make_unique<OnnxEngine>(*environment.value, std::move(session), std::move(signature.value)));
+  auto engine = std::make_unique<OnnxEngine>(*environment.value, std::move(session), std::move(signature.value), FileBytes(spec.path));
+  if (engine->memory().weights_bytes >= kTrimWeightsBytesMin) TrimHeap();
+  return Loaded::Of(std::move(engine));
 }
 
-OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signature signature)
+// Weights that are repacked for a kernel lie in the arena; the others outside of it, as the file holds them. No statistic counts both.
+OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signature signature, int64_t file_bytes)
     : environment_(environment), session_(std::move(session)), signature_(std::move(signature)) {
   for (const TensorSpec& input : signature_.inputs) input_names_.push_back(input.name.c_str());
   for (const TensorSpec& output : signature_.outputs) output_names_.push_back(output.name.c_str());
-  weights_bytes_ = ReadArena(environment_, session_.get()).in_use;
+  Calls ok;
+  ok.Make(&arena_, api().CreateAllocator, session_.get(), environment_.cpu_arena);
+  arena_weights_bytes_ = ReadArena(arena_.get()).in_use;
+  weights_bytes_ = std::max(arena_weights_bytes_, file_bytes);
 }
 
 Result<std::unique_ptr<Slot>> OnnxEngine::NewSlot() { return OnnxSlot::Make(*this); }
 
+OnnxEngine::~OnnxEngine() {
+  const PromptFree prompt;
+  arena_.reset();
+  session_.reset();
+}
+
 EngineMemory OnnxEngine::memory() const {
-  const ArenaBytes arena = ReadArena(environment_, session_.get());
-  return {weights_bytes_, arena.total > weights_bytes_ ? arena.total - weights_bytes_ : 0, 0};
+  EngineMemory memory;
+  memory.weights_bytes = weights_bytes_;
+  memory.scratch_bytes = std::max<int64_t>(0, ReadArena(arena_.get()).total - arena_weights_bytes_);
+  return memory;
 }
 
 }  // namespace pilotlight::ort

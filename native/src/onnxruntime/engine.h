@@ -15,7 +15,8 @@ class OnnxEngine final : public Engine {
   // Blocks for as long as the load takes. kBadModel says what is wrong with the file.
   static Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec);
 
-  OnnxEngine(Environment& environment, SessionHandle session, Signature signature);
+  OnnxEngine(Environment& environment, SessionHandle session, Signature signature, int64_t file_bytes);
+  ~OnnxEngine() override;
 
   const Signature& signature() const override { return signature_; }
   Result<std::unique_ptr<Slot>> NewSlot() override;
@@ -30,9 +31,11 @@ class OnnxEngine final : public Engine {
  private:
   Environment& environment_;
   SessionHandle session_;
+  AllocatorHandle arena_;  // of the session, for its statistics
   Signature signature_;
   std::vector<const char*> input_names_;
   std::vector<const char*> output_names_;
+  int64_t arena_weights_bytes_ = 0;
   int64_t weights_bytes_ = 0;
 };
 

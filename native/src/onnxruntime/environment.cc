@@ -2,6 +2,8 @@
 
 #include <mutex>
 
+#include "onnxruntime/heap.h"
+
 namespace pilotlight::ort {
 namespace {
 
@@ -43,6 +45,7 @@ Result<Environment*> OpenEnvironment() {
   if (!library.ok()) return Result<Environment*>::Error(library.status.code, library.status.message);
 
   // What a failed attempt made stays: ONNX Runtime keeps one environment for the process anyway.
+  FixHeapThresholds();
   auto* made = new Environment;
   made->library = library.value;
   Calls ok;
