@@ -38,10 +38,8 @@ export class RouteMatcher<Target> {
   }
 }
 
-/** The path of a request target as Hono's app sees it: without the query, percent escapes of plain characters decoded. */
-export function routePath(target: string): string {
-  const query = target.indexOf('?');
-  const path = query === -1 ? target : target.slice(0, query);
+/** A path as Hono's app sees it: percent escapes of plain characters decoded. */
+export function decodePath(path: string): string {
   if (!path.includes('%')) return path;
   try {
     return decodeURI(path.replaceAll('%25', '%2525'));

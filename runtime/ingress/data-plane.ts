@@ -1,0 +1,259 @@
+// The data plane as the control thread holds it: starts and stops versions, swaps route tables, drains. No request passes
+// through here.
+import { MessageChannel } from 'node:worker_threads';
+import { realClock } from '../clock.ts';
+import { PilotlightError } from '../errors.ts';
+import { versionLabel, type FunctionVersion } from '../function.ts';
+import { Isolate } from '../isolates/isolate.ts';
+import type { Acquired, EngineModule, LogLevel } from '../isolates/setup.ts';
+import { VersionIsolates, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
+import type { IsolateRecord } from '../records.ts';
+import type { RouteTable } from '../router/table.ts';
+import { GoldenLine, type GoldenAnswer, type GoldenRequest } from './golden-line.ts';
+import { IngressThread } from './ingress-thread.ts';
+import { targetKey, type Health, type Listen, type SinkModule } from './orders.ts';
+import type { TargetPlan } from './target.ts';
+
+export type { GoldenAnswer, GoldenRequest } from './golden-line.ts';
+export type { Health, Listen, SinkModule } from './orders.ts';
+
+export interface VersionStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly isolates: number;
+  readonly inFlight: number;
+  /** Isolates lost and replaced since the version started. */
+  readonly replaced: number;
+}
+
+export interface DataPlane {
+  /** Starts the version's `isolates` and one spare. Rejects BAD_HANDLER (import threw, no fetch, never settles within initTimeoutMs); then nothing is left. Idempotent for a version that runs. */
+  start(version: FunctionVersion, secrets: Readonly<Record<string, string>>, reason: 'deploy' | 'restart'): Promise<void>;
+  /** Sends one golden request the whole way to isolate `index` (0..isolates, the spare is the last). */
+  golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer>;
+  /** All ingress threads route by this table when it resolves. */
+  publish(table: RouteTable): Promise<void>;
+  /** Resolves when nothing is in flight on the version (by full digest); after deadlineMs the rest is cut with DRAINING. Gives the number cut. */
+  drain(name: string, version: string, deadlineMs: number): Promise<number>;
+  /** Stops the isolates of a version. */
+  stop(name: string, version: string): Promise<void>;
+  /** What `/v2/health/ready` says; `close` sets `draining` by itself. */
+  announce(health: Health): void;
+  /** Stops accepting, finishes what is in flight until deadlineMs, closes all threads. */
+  close(deadlineMs: number): Promise<void>;
+  snapshot(): readonly VersionStatus[];
+}
+
+/** A line of a handler's log, or of the host about a handler. */
+export interface LogEvent {
+  readonly level: LogLevel;
+  readonly text: string;
+  /** Unix time. */
+  readonly timeMs: number;
+  readonly source: 'handler' | 'host';
+  readonly function?: string;
+  readonly version?: string;
+  readonly requestId?: string;
+}
+
+export interface DataPlaneOptions {
+  /** One ingress thread for each. */
+  readonly listen: readonly Listen[];
+  readonly engine: EngineModule | undefined;
+  readonly sink: SinkModule | undefined;
+  /** Share of new traces that are sampled, 0 to 1. */
+  readonly traceSampling: number;
+  /** Longest silence inside a request's body. */
+  readonly bodyIdleTimeoutMs: number;
+  /** For each ingress thread. */
+  readonly connectionsMax: number;
+  /** A run met a pool that is not resident. Rejects with a coded error. */
+  readonly acquire: (key: string, functionName: string, binding: string) => Promise<Acquired>;
+  readonly onLog: (event: LogEvent) => void;
+  readonly onIsolate: (record: IsolateRecord) => void;
+  /** What the record sinks post. */
+  readonly onSink: (thread: number, message: unknown) => void;
+  /** An ingress thread has ended by a bug: the host cannot go on. */
+  readonly onFatal: (error: Error) => void;
+}
+
+interface Running {
+  readonly version: FunctionVersion;
+  readonly plan: TargetPlan;
+  readonly isolates: VersionIsolates;
+  readonly started: Promise<void>;
+  /** What the version was warmed with, for isolates that come later. */
+  readonly goldens: Map<string, GoldenRequest>;
+}
+
+/** Golden requests remembered of a version. */
+const GOLDENS_MAX = 16;
+
+export class DataPlaneThreads implements DataPlane {
+  readonly #options: DataPlaneOptions;
+  readonly #golden: GoldenLine;
+  readonly #threads: readonly IngressThread[];
+  readonly #running = new Map<string, Running>();
+  readonly #functionCounts = new Map<string, SharedArrayBuffer>();
+  #ports: readonly number[] = [];
+
+  private constructor(options: DataPlaneOptions, golden: GoldenLine) {
+    this.#options = options;
+    this.#golden = golden;
+    this.#threads = options.listen.map((listen, index) => new IngressThread(
+      {
+        index, listen, sink: options.sink, traceSampling: options.traceSampling, bodyIdleTimeoutMs: options.bodyIdleTimeoutMs,
+        connectionsMax: options.connectionsMax, privatePath: index === 0 ? golden.path : undefined,
+      },
+      {
+        stuck: (isolate) => this.#running.forEach((running) => running.isolates.stuck(isolate)),
+        sink: (thread, message) => options.onSink(thread, message),
+        died: (thread, error) => options.onFatal(new Error(`ingress thread ${thread} has ended: ${error.message}`, { cause: error })),
+      },
+    ));
+  }
+
+  /** Resolves when every ingress thread accepts connections; rejects BAD_SETTING when one cannot. */
+  static async open(options: DataPlaneOptions): Promise<DataPlaneThreads> {
+    const plane = new DataPlaneThreads(options, await GoldenLine.open());
+    try {
+      plane.#ports = await Promise.all(plane.#threads.map((thread) => thread.listening()));
+    } catch (error) {
+      await plane.#end();
+      throw error;
+    }
+    return plane;
+  }
+
+  /** The port of each ingress thread. */
+  get ports(): readonly number[] {
+    return this.#ports;
+  }
+
+  async start(version: FunctionVersion, secrets: Readonly<Record<string, string>>, reason: 'deploy' | 'restart'): Promise<void> {
+    const key = targetKey(version);
+    const known = this.#running.get(key);
+    if (known !== undefined) return known.started;
+    const plan = this.#plan(version);
+    const isolates = this.#isolates(version, plan, secrets);
+    const started = isolates.start(reason);
+    this.#running.set(key, { version, plan, isolates, started, goldens: new Map() });
+    try {
+      await started;
+    } catch (error) {
+      await this.#forget(key);
+      throw error;
+    }
+  }
+
+  async golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer> {
+    const key = targetKey(version);
+    const running = this.#running.get(key);
+    if (running === undefined) throw new PilotlightError('NO_VERSION', `${versionLabel(version)} does not run, so it cannot be warmed`);
+    const name = `${request.method} ${request.path} ${request.body?.byteLength ?? 0}`;
+    if (running.goldens.size < GOLDENS_MAX) running.goldens.set(name, request);
+    return this.#golden.send(key, index, request);
+  }
+
+  async publish(table: RouteTable): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'table', table })));
+  }
+
+  async drain(name: string, version: string, deadlineMs: number): Promise<number> {
+    const key = targetKey({ name, version });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => { timer = setTimeout(() => resolve('late'), deadlineMs); });
+    const drained = Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'drain', key })));
+    const outcome = await Promise.race([drained, late]);
+    clearTimeout(timer);
+    if (outcome !== 'late') return 0;
+    const cut = await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'cut', key })));
+    return cut.reduce((sum, count) => sum + count, 0);
+  }
+
+  async stop(name: string, version: string): Promise<void> {
+    const key = targetKey({ name, version });
+    const running = this.#running.get(key);
+    if (running === undefined) return;
+    await running.started.catch(() => undefined);
+    await running.isolates.stop();
+    await this.#forget(key);
+  }
+
+  announce(health: Health): void {
+    for (const thread of this.#threads) thread.tell({ kind: 'health', health });
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const counts = await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'close', deadlineMs })));
+    await Promise.all([...this.#running.values()].map((running) => running.isolates.stop()));
+    this.#running.clear();
+    await this.#end();
+    const cut = counts.reduce((sum, count) => sum + count, 0);
+    if (cut > 0) this.#options.onLog({ level: 'warn', text: `${cut} requests were cut at the drain deadline`, timeMs: Date.now(), source: 'host' });
+  }
+
+  snapshot(): readonly VersionStatus[] {
+    return [...this.#running.values()].map(({ version, plan, isolates }) => ({
+      name: version.name, version: version.version, isolates: isolates.serving,
+      inFlight: Atomics.load(new Int32Array(plan.versionCount), 0), replaced: isolates.replaced,
+    }));
+  }
+
+  #plan({ name, version, limits }: FunctionVersion): TargetPlan {
+    const functionCount = this.#functionCounts.get(name) ?? new SharedArrayBuffer(4);
+    this.#functionCounts.set(name, functionCount);
+    return { name, version, limits, functionCount, versionCount: new SharedArrayBuffer(4) };
+  }
+
+  #isolates(version: FunctionVersion, plan: TargetPlan, secrets: Readonly<Record<string, string>>): VersionIsolates {
+    const { handlerFile, models, vars, limits, isolates } = version;
+    return new VersionIsolates({
+      count: isolates, clock: realClock, listener: this.#listener(version, plan),
+      setup: { function: version.name, version: version.version, handlerFile, models, vars, secrets, limits, engine: this.#options.engine },
+    });
+  }
+
+  #listener(version: FunctionVersion, plan: TargetPlan): VersionIsolatesListener {
+    const { name } = version;
+    const { acquire, onLog, onIsolate } = this.#options;
+    const about = { function: name, version: version.version };
+    return {
+      attach: (isolate, index, role) => this.#attach(plan, isolate, index, role),
+      promote: (isolate, index) => this.#threads.forEach((thread) => thread.tell({ kind: 'promote', isolate: isolate.id, index })),
+      lose: (isolate) => this.#threads.forEach((thread) => thread.tell({ kind: 'lose', isolate: isolate.id })),
+      retire: async (isolate) => { await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'retire', isolate: isolate.id }))); },
+      warm: (index) => this.#warm(version, index),
+      acquire: (_isolate, key, binding) => acquire(key, name, binding),
+      started: onIsolate,
+      warn: (text) => onLog({ ...about, level: 'warn', text, timeMs: Date.now(), source: 'host' }),
+      log: (_isolate, lines, dropped) => {
+        for (const line of lines) onLog({ ...about, ...line, source: 'handler' });
+        if (dropped > 0) onLog({ ...about, level: 'warn', text: `${dropped} lines of the handler's log were dropped: it writes too many`, timeMs: Date.now(), source: 'host' });
+      },
+    };
+  }
+
+  async #attach(plan: TargetPlan, isolate: Isolate, index: number, role: 'serving' | 'spare'): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => {
+      const { port1, port2 } = new MessageChannel();
+      isolate.attach(port2);
+      return thread.ask({ kind: 'attach', target: plan, isolate: isolate.id, index, role, port: port1 }, [port1]);
+    }));
+  }
+
+  async #warm(version: FunctionVersion, index: number): Promise<void> {
+    const key = targetKey(version);
+    for (const request of this.#running.get(key)?.goldens.values() ?? []) await this.#golden.send(key, index, request);
+  }
+
+  async #forget(key: string): Promise<void> {
+    this.#running.delete(key);
+    await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'forget', key })));
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+    await this.#golden.close();
+  }
+}

@@ -1,0 +1,59 @@
+// What the control thread and an ingress thread tell each other: rare words, so plain objects. An order with an `ask` is
+// answered by `done` with the same number.
+import type { MessagePort } from 'node:worker_threads';
+import type { RouteTable } from '../router/table.ts';
+import type { LinkRole } from './isolate-link.ts';
+import type { TargetPlan } from './target.ts';
+
+/** Where an ingress thread listens: a descriptor that it inherits, or an address of its own. */
+export type Listen = { readonly fd: number } | { readonly host: string; readonly port: number };
+
+/** A module whose `openRecordSink(context)` takes the records of one ingress thread. */
+export interface SinkModule {
+  /** File URL. */
+  readonly url: string;
+  readonly settings: unknown;
+}
+
+export interface IngressSetup {
+  readonly index: number;
+  readonly listen: Listen;
+  /** Unix socket for golden requests; the first thread has it. */
+  readonly privatePath: string | undefined;
+  readonly sink: SinkModule | undefined;
+  /** Share of new traces that are sampled, 0 to 1. */
+  readonly traceSampling: number;
+  readonly bodyIdleTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+export type Health = 'starting' | 'ready' | 'draining';
+
+export type ToIngress =
+  | { readonly kind: 'attach'; readonly ask: number; readonly target: TargetPlan; readonly isolate: number; readonly index: number; readonly role: LinkRole; readonly port: MessagePort }
+  | { readonly kind: 'promote'; readonly isolate: number; readonly index: number }
+  /** Takes no more requests; answered when what it has is done. */
+  | { readonly kind: 'retire'; readonly ask: number; readonly isolate: number }
+  | { readonly kind: 'lose'; readonly isolate: number }
+  | { readonly kind: 'table'; readonly ask: number; readonly table: RouteTable }
+  /** Answered when the version has no request in flight. */
+  | { readonly kind: 'drain'; readonly ask: number; readonly key: string }
+  /** Answered with the number of requests that were cut. */
+  | { readonly kind: 'cut'; readonly ask: number; readonly key: string }
+  | { readonly kind: 'forget'; readonly ask: number; readonly key: string }
+  | { readonly kind: 'health'; readonly health: Health }
+  /** Answered with the number of requests that were cut. */
+  | { readonly kind: 'close'; readonly ask: number; readonly deadlineMs: number };
+
+export type FromIngress =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'refused'; readonly reason: string; readonly code: string | undefined }
+  | { readonly kind: 'done'; readonly ask: number; readonly count: number }
+  /** An isolate's event loop does not turn. */
+  | { readonly kind: 'stuck'; readonly isolate: number }
+  | { readonly kind: 'sink'; readonly message: unknown };
+
+/** Names a version on this thread. */
+export function targetKey(of: { readonly name: string; readonly version: string }): string {
+  return `${of.name}@${of.version}`;
+}

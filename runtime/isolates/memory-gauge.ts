@@ -1,0 +1,40 @@
+// Watches what an isolate holds: V8 bounds the heap by itself, but buffers lie outside of it and know no bound.
+// Garbage does not count: before it complains the gauge collects.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+const INTERVAL_MS = 250;
+
+export interface MemoryUse {
+  readonly heapBytes: number;
+  readonly bufferBytes: number;
+}
+
+export function measureMemory(): MemoryUse {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return { heapBytes: heapUsed, bufferBytes: arrayBuffers };
+}
+
+/** Calls `onOver` once when heap and own buffers stay above the limit after a collection. */
+export function watchMemory(limitBytes: number, onOver: (use: MemoryUse) => void): void {
+  const isOver = (use: MemoryUse): boolean => use.heapBytes + use.bufferBytes > limitBytes;
+  const timer = setInterval(() => {
+    if (!isOver(measureMemory())) return;
+    collectGarbage();
+    const use = measureMemory();
+    if (!isOver(use)) return;
+    clearInterval(timer);
+    onOver(use);
+  }, INTERVAL_MS);
+  timer.unref();
+}
+
+let collect: (() => void) | undefined;
+
+function collectGarbage(): void {
+  if (collect === undefined) {
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+  }
+  collect();
+}

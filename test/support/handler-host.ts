@@ -1,0 +1,124 @@
+// A data plane for tests: handlers are given as source text, written to a folder of their own, started and routed; records
+// and log lines are kept to be looked at.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EventEmitter } from 'node:events';
+import type { FunctionVersion, Limits } from '../../runtime/function.ts';
+import { DataPlaneThreads, type DataPlaneOptions, type LogEvent } from '../../runtime/ingress/data-plane.ts';
+import type { IsolateRecord, RequestRecord } from '../../runtime/records.ts';
+import type { RouteEntry } from '../../runtime/router/table.ts';
+
+export const LIMITS: Limits = {
+  timeoutMs: 5000, initTimeoutMs: 20_000, writeTimeoutMs: 5000, bodyBytesMax: 10_485_760, responseBytesMax: 104_857_600, concurrency: 256, heapMiB: 256,
+};
+
+export interface HandlerOptions {
+  readonly name?: string;
+  readonly routes?: readonly string[];
+  readonly limits?: Partial<Limits>;
+  readonly isolates?: number;
+  readonly vars?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly models?: FunctionVersion['models'];
+}
+
+export class HandlerHost {
+  readonly plane: DataPlaneThreads;
+  readonly records: RequestRecord[] = [];
+  readonly logs: LogEvent[] = [];
+  readonly isolates: IsolateRecord[] = [];
+  readonly #news = new EventEmitter();
+  readonly #folder: string;
+  readonly #entries: RouteEntry[] = [];
+  #generation = 0;
+
+  private constructor(plane: DataPlaneThreads, folder: string, kept: Pick<HandlerHost, 'records' | 'logs' | 'isolates'>, news: EventEmitter) {
+    this.plane = plane;
+    this.#folder = folder;
+    this.records = kept.records;
+    this.logs = kept.logs;
+    this.isolates = kept.isolates;
+    this.#news = news;
+  }
+
+  static async open(options: Partial<DataPlaneOptions> = {}): Promise<HandlerHost> {
+    const news = new EventEmitter();
+    const kept = { records: [] as RequestRecord[], logs: [] as LogEvent[], isolates: [] as IsolateRecord[] };
+    const keep = <T>(list: T[], item: T): void => {
+      list.push(item);
+      news.emit('news');
+    };
+    const plane = await DataPlaneThreads.open({
+      listen: [{ host: '127.0.0.1', port: 0 }], engine: undefined, traceSampling: 0, bodyIdleTimeoutMs: 5000, connectionsMax: 1000,
+      sink: { url: new URL('./posting-sink.js', import.meta.url).href, settings: undefined },
+      acquire: () => Promise.reject(new Error('this test has no pools')),
+      onFatal: (error) => { throw error; },
+      onLog: (event) => keep(kept.logs, event),
+      onIsolate: (record) => keep(kept.isolates, record),
+      onSink: (_thread, message) => keep(kept.records, message as RequestRecord),
+      ...options,
+    });
+    return new HandlerHost(plane, await mkdtemp(join(tmpdir(), 'handlers-')), kept, news);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.plane.ports[0]}`;
+  }
+
+  /** Starts the handler and routes to it. */
+  async serve(source: string, options: HandlerOptions = {}): Promise<FunctionVersion> {
+    const version = await this.write(source, options);
+    await this.plane.start(version, options.secrets ?? {}, 'deploy');
+    await this.route(version);
+    return version;
+  }
+
+  /** A version that was not started. */
+  async write(source: string, options: HandlerOptions = {}): Promise<FunctionVersion> {
+    const digest = createHash('sha256').update(source).update(JSON.stringify(options)).digest('hex');
+    const handlerFile = join(this.#folder, `${digest}.mjs`);
+    await writeFile(handlerFile, source);
+    return {
+      name: options.name ?? 'hello', version: digest, handlerFile, models: options.models ?? [], vars: options.vars ?? {},
+      secrets: Object.keys(options.secrets ?? {}), isolates: options.isolates ?? 1, limits: { ...LIMITS, ...options.limits },
+      routes: (options.routes ?? ['/*']).map(parseRoute),
+    };
+  }
+
+  /** Replaces the function's routes by this version's. */
+  async route(version: FunctionVersion): Promise<void> {
+    const others = this.#entries.filter((entry) => entry.function !== version.name);
+    const own = version.routes.map((pattern) => ({ pattern, function: version.name, version: version.version }));
+    this.#entries.splice(0, this.#entries.length, ...others, ...own);
+    this.#generation += 1;
+    await this.plane.publish({ generation: this.#generation, entries: [...this.#entries] });
+  }
+
+  /** Resolves with the first value that is there; looks again at each record, log line and isolate start. */
+  async until<T>(look: () => T | undefined, deadlineMs = 10_000): Promise<T> {
+    const signal = AbortSignal.timeout(deadlineMs);
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
+      await once(this.#news, 'news', { signal });
+    }
+  }
+
+  /** The record of the request whose path this is. */
+  record(path: string): Promise<RequestRecord> {
+    return this.until(() => this.records.find((record) => record.path === path));
+  }
+
+  async close(): Promise<void> {
+    await this.plane.close(1000);
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function parseRoute(text: string): FunctionVersion['routes'][number] {
+  const [first = '', path] = text.split(' ');
+  return path === undefined ? { method: undefined, path: first } : { method: first, path };
+}
