@@ -24,7 +24,7 @@ export interface NativeListener {
   ): void;
   /** The answer to `load`, `inspect` or `unload`. */
   answer(id: number, code: number, message: string, value: unknown): void;
-  /** More has arrived than fits into this turn of the event loop: call `drain` in the next. */
+  /** More may have arrived by the next turn of the event loop: call `turn` in it. */
   later(): void;
 }
 
@@ -52,7 +52,7 @@ export interface NativeAddon {
   submit(direct: readonly unknown[] | undefined): number;
   reason(): string;
   cancel(id: number): void;
-  drain(): void;
+  turn(): void;
   stats(): readonly PoolStats[];
   capabilities(): readonly Capability[];
   setOnnxRuntimeLibrary(path: string): void;

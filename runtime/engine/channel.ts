@@ -46,7 +46,7 @@ export class Channel {
       runs: (count) => this.#onRuns(count),
       run: (id, code, message, submittedMs, startedMs, endedMs, outputs) => this.#onRun(id, code, message, { submittedMs, startedMs, endedMs }, outputs),
       answer: (id, code, message, value) => this.#onAnswer(id, code, message, value),
-      later: () => void setImmediate(addon.drain),
+      later: () => void setImmediate(addon.turn),
     });
     this.#writer = new FrameWriter(memory.frame, memory.staging);
     this.#reader = new ResultReader(memory.results, memory.outputs);

@@ -86,8 +86,8 @@ napi_value Cancel(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-napi_value Drain(napi_env env, napi_callback_info) {
-  EnvState::Of(env).Drain();
+napi_value Turn(napi_env env, napi_callback_info) {
+  EnvState::Of(env).Turn();
   return nullptr;
 }
 
@@ -132,7 +132,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "submit", Submit);
   Export(env, exports, "reason", Reason);
   Export(env, exports, "cancel", Cancel);
-  Export(env, exports, "drain", Drain);
+  Export(env, exports, "turn", Turn);
   Export(env, exports, "stats", Stats);
   Export(env, exports, "capabilities", Capabilities);
   Export(env, exports, "setOnnxRuntimeLibrary", SetLibrary);

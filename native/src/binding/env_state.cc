@@ -10,8 +10,6 @@ namespace {
 
 // So many letters a turn: timers and sockets get theirs between.
 constexpr int kLettersPerTurn = 256;
-// Node serves a thread-safe function up to a thousand times before it looks at anything else: every so many wake-ups wait for the next turn.
-constexpr uint32_t kWakesPerTurn = 16;
 
 }  // namespace
 
@@ -115,25 +113,14 @@ void EnvState::Answer(uint32_t id, const Status& status, napi_value value) {
 }
 
 void EnvState::OnWake(napi_env env, napi_value, void* context, void*) {
-  if (env != nullptr) static_cast<EnvState*>(context)->Wake();  // null: torn down, and the mailbox is closed already
+  if (env != nullptr) static_cast<EnvState*>(context)->Turn();  // null: torn down, and the mailbox is closed already
 }
 
-void EnvState::Wake() {
-  if (later_) return;
-  if (++wakes_ % kWakesPerTurn == 0) return Later();
-  Drain();
-}
-
-// Until Drain is called the mailbox stays as it is, so nobody sends another wake-up.
-void EnvState::Later() {
-  later_ = true;
-  Tell(tell_later_, 0, nullptr);
-}
-
-void EnvState::Drain() {
-  later_ = false;
+// Awake while letters come: what completes meanwhile needs no wake-up. With nothing on its way it sleeps at once.
+void EnvState::Turn() {
   *backlog_end_ = mailbox_->TakeAll();
   while (*backlog_end_ != nullptr) backlog_end_ = &(*backlog_end_)->next;
+  const bool idle = backlog_ == nullptr;
   for (int opened = 0; backlog_ != nullptr && opened < kLettersPerTurn; ++opened) {
     Letter* letter = backlog_;
     backlog_ = letter->next;
@@ -141,7 +128,8 @@ void EnvState::Drain() {
     letter->Open(*this);
   }
   FlushResults();
-  if (backlog_ != nullptr) Later();
+  if ((idle || expected_ == 0) && mailbox_->Sleep()) return;
+  Tell(tell_later_, 0, nullptr);
 }
 
 void EnvState::FlushResults() {

@@ -38,8 +38,8 @@ class EnvState {
   void Finish(const RunJob& job);
   void Answer(uint32_t id, const Status& status, napi_value value);
 
-  // Opens some of what lies in the mailbox; the rest in the next turn of the event loop.
-  void Drain();
+  // Opens what lies in the mailbox, and comes again in the next turn of the event loop if more can follow.
+  void Turn();
 
   // Code and text of the last call that failed.
   int Remember(Status status);
@@ -51,8 +51,6 @@ class EnvState {
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
   static void OnCleanup(void* state);
 
-  void Wake();
-  void Later();
   void Arrived();
   void FlushResults();
   void* NewMemory(napi_value owner, const char* name, size_t bytes);
@@ -63,8 +61,6 @@ class EnvState {
   const napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
   std::shared_ptr<Mailbox> mailbox_;
-  uint32_t wakes_ = 0;
-  bool later_ = false;
   Letter* backlog_ = nullptr;
   Letter** backlog_end_ = &backlog_;
 

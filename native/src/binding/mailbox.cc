@@ -1,5 +1,7 @@
 #include "binding/mailbox.h"
 
+#include <utility>
+
 #include "binding/env_state.h"
 
 namespace pilotlight {
@@ -9,26 +11,67 @@ void RunJob::Open(EnvState& state) {
   state.Finish(*this);
 }
 
+namespace {
+
+// So long may a finished run wait for others that finish in its burst.
+constexpr int64_t kBurstNs = 100 * 1000;
+
+// The mailbox that this slot's thread has still to wake.
+struct Unwoken {
+  std::shared_ptr<Mailbox> mailbox;
+  int64_t since_ns = 0;
+};
+thread_local Unwoken unwoken;
+
+Letter* ToLetter(std::shared_ptr<Job> job) {
+  RunJob* letter = static_cast<RunJob*>(job.get());  // every job that completes here was made by EnvState::Submit
+  letter->self = std::move(job);
+  return letter;
+}
+
+}  // namespace
+
 void Mailbox::Put(Letter* letter) {
+  Push(letter);
+  Wake();
+}
+
+void Mailbox::Done(std::shared_ptr<Job> job) {
+  if (unwoken.mailbox != nullptr) std::exchange(unwoken.mailbox, nullptr)->Wake();
+  Put(ToLetter(std::move(job)));
+}
+
+void Mailbox::DoneInBurst(std::shared_ptr<Job> job) {
+  const int64_t now = job->ended_ns;
+  Push(ToLetter(std::move(job)));
+  if (!asleep_.load()) return;
+  if (unwoken.mailbox.get() != this) {
+    if (unwoken.mailbox != nullptr) unwoken.mailbox->Wake();
+    unwoken = {shared_from_this(), now};
+  } else if (now - unwoken.since_ns > kBurstNs) {
+    std::exchange(unwoken.mailbox, nullptr)->Wake();
+  }
+}
+
+void Mailbox::Push(Letter* letter) {
   {
     const std::lock_guard<std::mutex> lock(gate_);
     if (!closed_) {
       Letter* newest = newest_.load(std::memory_order_relaxed);
       do {
         letter->next = newest;
-      } while (!newest_.compare_exchange_weak(newest, letter, std::memory_order_release, std::memory_order_relaxed));
-      // Who finds the box empty wakes the thread; all others ride along.
-      if (newest == nullptr) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+      } while (!newest_.compare_exchange_weak(newest, letter, std::memory_order_seq_cst, std::memory_order_relaxed));
       return;
     }
   }
   letter->Drop();
 }
 
-void Mailbox::Done(std::shared_ptr<Job> job) {
-  RunJob* letter = static_cast<RunJob*>(job.get());  // every job that completes here was made by EnvState::Submit
-  letter->self = std::move(job);
-  Put(letter);
+// After a push. Either this sees that the thread sleeps, or the thread sees the letter before it does.
+void Mailbox::Wake() {
+  if (!asleep_.load()) return;
+  const std::lock_guard<std::mutex> lock(gate_);
+  if (!closed_ && asleep_.exchange(false)) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
 Letter* Mailbox::TakeAll() {
@@ -41,6 +84,12 @@ Letter* Mailbox::TakeAll() {
     newest = next;
   }
   return oldest;
+}
+
+bool Mailbox::Sleep() {
+  asleep_.store(true);
+  if (newest_.load() == nullptr) return true;
+  return !asleep_.exchange(false);  // false: somebody has sent the wake-up meanwhile, and it will come
 }
 
 void Mailbox::Close() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/status.h"
@@ -21,6 +22,9 @@ class Completion {
  public:
   virtual ~Completion() = default;
   virtual void Done(std::shared_ptr<Job> job) = 0;
+  // As Done, in the midst of short runs: the thread has its next job already and calls again within microseconds, on this or another
+  // completion. So waking who waits may wait for that call.
+  virtual void DoneInBurst(std::shared_ptr<Job> job) { Done(std::move(job)); }
 };
 
 // One run. The submitter fills the first part and gives it up; the core fills the second before `Done`.

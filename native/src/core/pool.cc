@@ -15,6 +15,8 @@ namespace {
 
 // Pools whose runs usually take longer share the tokens. Shorter ones disturb others less than the wait would cost them.
 constexpr int64_t kLongRunNs = 10 * 1000 * 1000;
+// Pools whose runs usually are as short report in bursts: a wake-up takes both threads longer than the run.
+constexpr int64_t kShortRunNs = 30 * 1000;
 // Warm-ups that may wait for one slot: control sends them one by one, so this is only a bound.
 constexpr size_t kOwnJobsMax = 64;
 
@@ -144,7 +146,9 @@ void Pool::Serve(Runner& runner) {
   while (job != nullptr) {
     Run(runner, *job);
     std::shared_ptr<Job> next = NextJob(runner);
-    entry_.Complete(std::move(job));
+    const int64_t usual = usual_run_ns_.load(std::memory_order_relaxed);
+    const bool burst = next != nullptr && usual >= 0 && usual < kShortRunNs;
+    entry_.Complete(std::move(job), burst ? &Completion::DoneInBurst : &Completion::Done);
     job = next != nullptr ? std::move(next) : WaitForJob(runner);
   }
 }
@@ -229,8 +233,9 @@ void Pool::Learn(Runner& runner, const Job& job) {
   usual_run_ns_.store(run, std::memory_order_relaxed);
 }
 
-bool Pool::Sweep(int64_t now, std::vector<std::shared_ptr<Job>>* ended) {
+bool Pool::Sweep(std::vector<std::shared_ptr<Job>>* ended) {
   std::lock_guard<std::mutex> lock(mutex_);
+  const int64_t now = MonotonicNs();  // under the lock: no job here was submitted later
   SweepLine(line_, now, ended);
   bool any = busy_ > 0 || !line_.empty();
   for (auto& runner : runners_) {

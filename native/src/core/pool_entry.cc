@@ -30,13 +30,13 @@ bool PoolEntry::Close() {
   return holds_.compare_exchange_strong(idle, -1, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
-void PoolEntry::Complete(std::shared_ptr<Job> job) {
+void PoolEntry::Complete(std::shared_ptr<Job> job, void (Completion::*report)(std::shared_ptr<Job>)) {
   const std::shared_ptr<Completion> completion = std::move(job->completion);
   if (job->slot < 0) {
     counters.Add(*job);
     Release();
   }
-  completion->Done(std::move(job));
+  ((*completion).*report)(std::move(job));
 }
 
 void PoolEntry::Counters::Add(const Job& job) {

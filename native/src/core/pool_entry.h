@@ -31,7 +31,7 @@ class PoolEntry {
 
   const std::string key;
   // Counts the job, releases its hold, reports it. Outside all locks; the pool may be gone when it returns.
-  void Complete(std::shared_ptr<Job> job);
+  void Complete(std::shared_ptr<Job> job, void (Completion::*report)(std::shared_ptr<Job>) = &Completion::Done);
 
   // Set by the loader while closed; a holder may read it without a lock.
   Pool* pool = nullptr;
