@@ -39,8 +39,8 @@ export interface DataPlane {
   stop(name: string, version: string): Promise<void>;
   /** What `/v2/health/ready` says; `close` sets `draining` by itself. */
   announce(health: Health): void;
-  /** Stops accepting, finishes what is in flight until deadlineMs, closes all threads. */
-  close(deadlineMs: number): Promise<void>;
+  /** Stops accepting, finishes what is in flight until deadlineMs, closes all threads. Gives the number cut. */
+  close(deadlineMs: number): Promise<number>;
   snapshot(): readonly VersionStatus[];
 }
 
@@ -184,13 +184,12 @@ export class DataPlaneThreads implements DataPlane {
     for (const thread of this.#threads) thread.tell({ kind: 'health', health });
   }
 
-  async close(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number): Promise<number> {
     const counts = await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'close', deadlineMs })));
     await Promise.all([...this.#running.values()].map((running) => running.isolates.stop()));
     this.#running.clear();
     await this.#end();
-    const cut = counts.reduce((sum, count) => sum + count, 0);
-    if (cut > 0) this.#options.onLog({ level: 'warn', text: `${cut} requests were cut at the drain deadline`, timeMs: Date.now(), source: 'host' });
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   snapshot(): readonly VersionStatus[] {
