@@ -35,7 +35,7 @@ class Pool {
   Status SubmitToSlot(std::shared_ptr<Job> job);
 
   // Takes waiting jobs whose time is over into `ended` and stops those that run. True: there are jobs here.
-  bool Sweep(int64_t now, std::vector<std::shared_ptr<Job>>* ended);
+  bool Sweep(std::vector<std::shared_ptr<Job>>* ended);
 
   void Describe(PoolStats* stats);
   const Engine& engine() const { return *engine_; }

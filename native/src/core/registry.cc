@@ -46,13 +46,13 @@ class ProcessRegistry final : public Registry {
   Result<LoadOutcome> LoadNow(const PoolOptions& options);
   Status UnloadNow(PoolEntry& entry);
   Status SubmitWarmup(PoolEntry& entry, std::shared_ptr<Job> job);
-  bool Sweep(int64_t now);
+  bool Sweep();
   Loaded* Find(const PoolEntry& entry);  // under mutex_
 
   PoolTable table_;
   RunTokens tokens_{CoreCount()};
   Loader loader_;
-  Watchdog watchdog_{[this](int64_t now) { return Sweep(now); }};
+  Watchdog watchdog_{[this] { return Sweep(); }};
 
   // Guards what follows. Taken before a pool's own mutex; never on the way of a request.
   std::mutex mutex_;
@@ -228,12 +228,12 @@ std::vector<PoolStats> ProcessRegistry::Stats() {
   return all;
 }
 
-bool ProcessRegistry::Sweep(int64_t now) {
+bool ProcessRegistry::Sweep() {
   bool any = false;
   std::vector<std::shared_ptr<Job>> ended;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (Loaded& loaded : loaded_) any = loaded.pool->Sweep(now, &ended) || any;
+    for (Loaded& loaded : loaded_) any = loaded.pool->Sweep(&ended) || any;
   }
   for (auto& job : ended) table_.At(job->pool).Complete(std::move(job));
   return any;

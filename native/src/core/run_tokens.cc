@@ -37,4 +37,9 @@ void RunTokens::GiveUp(Waiter& waiter) {
   waiter.called.notify_one();
 }
 
+int RunTokens::waiting() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return static_cast<int>(waiting_.size());
+}
+
 }  // namespace pilotlight

@@ -24,6 +24,7 @@ class RunTokens {
   void Release();
   // Ends the waiter's wait, from another thread. Without effect when it does not wait.
   void GiveUp(Waiter& waiter);
+  int waiting();
 
  private:
   std::mutex mutex_;

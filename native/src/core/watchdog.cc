@@ -3,7 +3,6 @@
 #include <chrono>
 #include <thread>
 
-#include "core/job.h"
 #include "core/threads.h"
 
 namespace pilotlight {
@@ -25,14 +24,14 @@ void Watchdog::Start() {
 void Watchdog::Serve() {
   int quiet = 0;
   for (;;) {
-    quiet = sweep_(MonotonicNs()) ? 0 : quiet + 1;
+    quiet = sweep_() ? 0 : quiet + 1;
     if (quiet < kQuietSweeps) {
       std::this_thread::sleep_for(kPeriod);
       continue;
     }
     // A submitter whose job the last sweep missed took the pool's lock after it, and so sees `asleep_`.
     asleep_.store(true);
-    if (sweep_(MonotonicNs())) {
+    if (sweep_()) {
       asleep_.store(false);
     } else {
       std::unique_lock<std::mutex> lock(mutex_);

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <utility>
@@ -14,7 +13,7 @@ namespace pilotlight {
 class Watchdog {
  public:
   // `sweep` ends what is over and says whether there are jobs at all.
-  explicit Watchdog(std::function<bool(int64_t now)> sweep) : sweep_(std::move(sweep)) {}
+  explicit Watchdog(std::function<bool()> sweep) : sweep_(std::move(sweep)) {}
 
   // Idempotent. Throws std::system_error when there is no thread left.
   void Start();
@@ -27,7 +26,7 @@ class Watchdog {
   void Serve();
   void Wake();
 
-  const std::function<bool(int64_t now)> sweep_;
+  const std::function<bool()> sweep_;
   std::mutex mutex_;
   std::condition_variable woken_;
   std::atomic<bool> asleep_{false};
