@@ -10,7 +10,7 @@ import type { FunctionVersion, ModelBinding } from '../../runtime/function.ts';
 import type { GoldenRequest } from '../../runtime/ingress/data-plane.ts';
 import type { PoolPlan, WarmSample } from '../../runtime/residency/pool-plan.ts';
 import { HANDLER_PATH } from '../bundle/bundle.ts';
-import { matchPaths } from '../bundle/match-paths.ts';
+import { warmInputPaths } from '../bundle/warm-inputs.ts';
 import type { ManifestGolden, ManifestModel } from '../manifest/manifest.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { StoredVersion } from '../store/store.ts';
@@ -53,7 +53,7 @@ export async function planVersion(stored: StoredVersion, options: VersionPlanOpt
 /** The backend that reads a model file, told by its name. */
 export function backendOf(path: string): Backend | undefined {
   if (path.endsWith('.onnx')) return 'onnxruntime';
-  return /\.fake(\.json)?$/.test(path) ? 'fake' : undefined;
+  return path.endsWith('.fake') ? 'fake' : undefined;
 }
 
 async function bindModel(stored: StoredVersion, binding: string, model: ManifestModel, options: VersionPlanOptions) {
@@ -91,7 +91,7 @@ async function inspect(stored: StoredVersion, binding: string, pool: PoolSpec, e
 }
 
 async function readSamples({ folder, bundle }: StoredVersion, model: ManifestModel): Promise<readonly WarmSample[]> {
-  const paths = matchPaths(model.warm.inputs, Object.keys(bundle.files));
+  const paths = warmInputPaths(model.warm.inputs, Object.keys(bundle.files));
   return Promise.all(paths.map(async (path) => parseWarmSample(path, await readFile(join(folder, path), 'utf8'))));
 }
 

@@ -1,7 +1,7 @@
 // A data plane without threads: it keeps count of what runs and what is published, so that a test can say that nothing
 // was left behind.
 import type { FunctionVersion } from '../../runtime/function.ts';
-import type { DataPlane, GoldenAnswer, GoldenRequest } from '../../runtime/ingress/data-plane.ts';
+import type { DataPlane, GoldenAnswer, GoldenRequest, Health } from '../../runtime/ingress/data-plane.ts';
 import type { RouteTable } from '../../runtime/router/table.ts';
 
 export class FakeDataPlane implements DataPlane {
@@ -11,6 +11,7 @@ export class FakeDataPlane implements DataPlane {
     ({ status: 200, headers: {}, body: new Uint8Array(), durationMs: 1 });
   /** What `drain` says it cut. */
   cut = 0;
+  health: Health | undefined;
   table: RouteTable = { generation: 0, entries: [] };
   readonly running = new Map<string, FunctionVersion>();
   readonly secrets = new Map<string, Readonly<Record<string, string>>>();
@@ -46,8 +47,13 @@ export class FakeDataPlane implements DataPlane {
     this.running.delete(`${name}@${version}`);
   }
 
-  async close(): Promise<void> {
+  announce(health: Health): void {
+    this.health = health;
+  }
+
+  async close(): Promise<number> {
     this.running.clear();
+    return 0;
   }
 
   snapshot() {

@@ -1,0 +1,96 @@
+// `pilotlight check DIR`: everything about a folder that can be told without a host: manifest, handler, files, models.
+import { join, relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Signature, TensorSpec } from '../../../runtime/engine/tensor.ts';
+import { PilotlightError, describeThrown, toPlainError } from '../../../runtime/errors.ts';
+import { versionLabel } from '../../../runtime/function.ts';
+import { bundleFolder } from '../../bundle/bundle-folder.ts';
+import { backendOf } from '../../rollout/version-plan.ts';
+import { clientConfig, type HostOptions } from '../find-admin.ts';
+import { countOf, formatBytes } from '../format.ts';
+import { localEngine } from '../local-engine.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface CheckOptions extends Pick<HostOptions, 'config'> {
+  readonly json?: boolean;
+}
+
+interface Checked {
+  readonly folder: string;
+  readonly label: string;
+  readonly routes: readonly string[];
+  readonly files: number;
+  readonly bytes: number;
+  readonly goldenRequests: number;
+  readonly models: Readonly<Record<string, Signature>>;
+  readonly warnings: readonly string[];
+}
+
+export function addCheck(program: Command, terminal: Terminal): void {
+  program.command('check')
+    .summary('check folders without a host: manifest, routes, handler, models')
+    .argument('<folder...>', 'folders with a pilotlight.jsonc')
+    .option('--json', 'print JSON')
+    .option('--config <file>', 'settings file, for the engine library it names')
+    .action(async (folders: readonly string[], options: CheckOptions) => {
+      const checked: Checked[] = [];
+      for (const folder of folders) {
+        const one = await checkFolder(folder, options, terminal);
+        checked.push(one);
+        if (options.json !== true) show(one, terminal);
+      }
+      if (options.json === true) terminal.out(`${JSON.stringify({ checked }, null, 2)}\n`);
+    });
+}
+
+async function checkFolder(folder: string, options: CheckOptions, terminal: Terminal): Promise<Checked> {
+  const absolute = resolve(terminal.folder, folder);
+  const { bundle, version, warnings } = await bundleFolder(absolute);
+  const { manifest, files } = bundle;
+  return {
+    folder: relative(terminal.folder, absolute) || '.',
+    label: versionLabel({ name: manifest.name, version }),
+    routes: manifest.routes,
+    files: Object.keys(files).length,
+    bytes: Object.values(files).reduce((sum, file) => sum + file.bytes, 0),
+    goldenRequests: manifest.warm.length,
+    models: await readSignatures(absolute, manifest.models, options, terminal),
+    warnings,
+  };
+}
+
+/** By binding. Throws BAD_MODEL naming binding and file. */
+export async function readSignatures(
+  folder: string, models: Readonly<Record<string, { readonly path: string }>>, options: CheckOptions, terminal: Terminal,
+): Promise<Readonly<Record<string, Signature>>> {
+  const bindings = Object.entries(models);
+  if (bindings.length === 0) return {};
+  const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
+  const signatures: Record<string, Signature> = {};
+  for (const [binding, { path }] of bindings) {
+    const place = `model ${binding} (${path})`;
+    const backend = backendOf(path);
+    if (backend === undefined) throw new PilotlightError('BAD_MODEL', `${place}: no backend reads a file of that name; it must end in .onnx`);
+    try {
+      signatures[binding] = await engine.inspect(join(folder, path), backend);
+    } catch (error) {
+      throw new PilotlightError(toPlainError(error, 'BAD_MODEL').code, `${place}: ${describeThrown(error)}`, { cause: error });
+    }
+  }
+  return signatures;
+}
+
+function show({ folder, label, routes, files, bytes, goldenRequests, models, warnings }: Checked, { out, err, paint }: Terminal): void {
+  out(`${paint.good('✓')} ${paint.strong(folder)} is fit to deploy as ${label}\n`);
+  out(`  routes   ${routes.join(', ')}\n`);
+  out(`  bundle   ${countOf(files, 'file')}, ${formatBytes(bytes)}\n`);
+  out(`  golden   ${goldenRequests === 0 ? 'none: the first request of each isolate will be slower' : countOf(goldenRequests, 'request')}\n`);
+  for (const [binding, { inputs, outputs }] of Object.entries(models)) {
+    out(`  ${binding}: ${inputs.map(describeTensor).join(', ')} -> ${outputs.map(describeTensor).join(', ')}\n`);
+  }
+  for (const warning of warnings) err(`${paint.warning('!')} ${warning}\n`);
+}
+
+function describeTensor({ name, type, shape }: TensorSpec): string {
+  return `${name} ${type}[${shape.map((axis) => (axis === -1 ? '?' : axis)).join(', ')}]`;
+}

@@ -1,0 +1,98 @@
+// `pilotlight deploy DIR...`: bundles a folder, brings the host the blobs that it lacks, and follows the rollout. Folders go
+// one after the other, each whole; all of it is safe to repeat.
+import { createReadStream } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { toPlainError, type ErrorPlain } from '../../../runtime/errors.ts';
+import { versionLabel } from '../../../runtime/function.ts';
+import { bundleFolder, type BundleContent, type FolderBundle } from '../../bundle/bundle-folder.ts';
+import type { RolloutResult } from '../../rollout/rollout-event.ts';
+import type { AdminClient, Upload } from '../admin-client.ts';
+import type { HostOptions } from '../find-admin.ts';
+import { countOf, formatBytes, formatMs } from '../format.ts';
+import { connect, withHostOptions } from '../host-command.ts';
+import { Progress } from '../progress.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface DeployOptions extends HostOptions {
+  readonly warm: boolean;
+  readonly json?: boolean;
+}
+
+type Outcome = RolloutResult | { readonly folder: string; readonly error: ErrorPlain };
+
+/** Another deploy may have tidied a blob away between the upload and the deploy. */
+const UPLOAD_ROUNDS = 3;
+
+export function addDeploy(program: Command, terminal: Terminal): void {
+  withHostOptions(program.command('deploy'))
+    .summary('deploy functions: warm the new version, prove it, switch to it')
+    .description('Deploys the function of each folder, one after the other: the new version is loaded, warmed and checked beside the\n' +
+      'old one, and only then meets traffic. When a step fails, the old version goes on and nothing of the new is left.')
+    .argument('<folder...>', 'folders with a pilotlight.jsonc')
+    .option('--no-warm', 'switch at once and leave the models to the first request')
+    .option('--json', 'print the results as JSON')
+    .addHelpText('after', '\nExamples:\n  pilotlight deploy functions/digits\n  PILOTLIGHT_TOKEN=... pilotlight deploy . --admin https://gpu1.example:8788\n')
+    .action(async (folders: readonly string[], options: DeployOptions) => {
+      const client = connect(options, terminal);
+      const outcomes: Outcome[] = [];
+      try {
+        for (const folder of folders) outcomes.push(await deployFolder(client, folder, options, terminal));
+      } catch (error) {
+        outcomes.push({ folder: folders[outcomes.length] ?? '', error: toPlainError(error, 'HANDLER_FAILED') });
+        throw error;
+      } finally {
+        if (options.json === true) terminal.out(`${JSON.stringify({ results: outcomes }, null, 2)}\n`);
+      }
+    });
+}
+
+async function deployFolder(client: AdminClient, folder: string, options: DeployOptions, terminal: Terminal): Promise<RolloutResult> {
+  using progress = new Progress(terminal, relative(terminal.folder, resolve(terminal.folder, folder)) || '.');
+  const made = await progress.step('bundle', async () => {
+    const value = await bundleFolder(resolve(terminal.folder, folder));
+    const files = Object.values(value.bundle.files);
+    return { value, detail: `${countOf(files.length, 'file')}, ${formatBytes(files.reduce((sum, { bytes }) => sum + bytes, 0))}` };
+  });
+  for (const warning of made.warnings) progress.show({ step: 'bundle', state: 'warning', detail: warning, ms: 0 });
+  await progress.step('upload', async (note) => ({ value: undefined, detail: await uploadMissing(client, made, note) }));
+  const result = await client.follow('POST', '/v1/deploys', { bundle: made.bundle, warm: options.warm }, (event) => progress.show(event));
+  if (options.json !== true) terminal.out(`${describeResult(result)}\n`);
+  return result;
+}
+
+/** `digits@3f2a9c1d deployed in 812 ms` */
+export function describeResult({ function: name, version, outcome, ms }: RolloutResult): string {
+  const label = version === undefined ? name : versionLabel({ name, version });
+  return outcome === 'unchanged' ? `${label} serves already, nothing changed` : `${label} ${outcome} in ${formatMs(ms)}`;
+}
+
+async function uploadMissing(client: AdminClient, { bundle, contents }: FolderBundle, note: (detail: string) => void): Promise<string> {
+  const byDigest = new Map(Object.entries(bundle.files).map(([path, { sha256, bytes }]) => [sha256, { path, bytes }]));
+  let [sent, sentBytes] = [0, 0];
+  for (let round = 0; round < UPLOAD_ROUNDS; round++) {
+    const { missing } = await client.json<{ missing: readonly string[] }>('POST', '/v1/deploys/missing', { bundle });
+    if (missing.length === 0) break;
+    for (const [index, sha256] of missing.entries()) {
+      const { path, bytes } = byDigest.get(sha256) ?? { path: '', bytes: 0 };
+      note(`${path} (${index + 1} of ${missing.length}, ${formatBytes(bytes)})`);
+      await client.upload(`/v1/blobs/${sha256}`, uploadOf(contents.get(path), bytes));
+      [sent, sentBytes] = [sent + 1, sentBytes + bytes];
+    }
+  }
+  return sent === 0 ? 'everything is there already' : `${sent} of ${countOf(byDigest.size, 'file')}, ${formatBytes(sentBytes)}`;
+}
+
+function uploadOf(content: BundleContent | undefined, bytes: number): Upload {
+  return {
+    bytes,
+    open: () => {
+      if (content === undefined) return one(new Uint8Array());
+      return 'file' in content ? createReadStream(content.file) : one(content.bytes);
+    },
+  };
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

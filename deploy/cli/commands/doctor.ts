@@ -1,0 +1,48 @@
+// `pilotlight doctor`: which backends, libraries and devices there are, on the host if one answers, else on this machine.
+import type { Command } from 'commander';
+import { describeThrown } from '../../../runtime/errors.ts';
+import { doctorView, type DoctorView } from '../../admin/view-routes.ts';
+import { CliFailure } from '../cli-failure.ts';
+import { clientConfig, type HostOptions } from '../find-admin.ts';
+import { connect, withHostOptions } from '../host-command.ts';
+import { localEngine } from '../local-engine.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface Diagnosis extends DoctorView {
+  /** Address of the host that told this; left out when this machine was looked at. */
+  readonly host?: string;
+  /** Why no host told it. */
+  readonly hostProblem?: string;
+}
+
+export function addDoctor(program: Command, terminal: Terminal): void {
+  withHostOptions(program.command('doctor'))
+    .summary('show which backends and libraries were found, and what to do about the others')
+    .option('--json', 'print JSON')
+    .action(async (options: HostOptions & { readonly json?: boolean }) => {
+      const diagnosis = await diagnose(options, terminal);
+      if (options.json === true) terminal.out(`${JSON.stringify(diagnosis, null, 2)}\n`);
+      else show(diagnosis, terminal);
+    });
+}
+
+async function diagnose(options: HostOptions, terminal: Terminal): Promise<Diagnosis> {
+  try {
+    const told = await connect(options, terminal).json<DoctorView>('GET', '/v1/doctor');
+    return { ...told, host: options.admin ?? 'the host of these settings' };
+  } catch (error) {
+    // A host that was named must answer; without one this machine is what was meant.
+    if (!(error instanceof CliFailure) || options.admin !== undefined || error.exitCode === 2) throw error;
+    const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
+    return { ...doctorView(engine.capabilities()), hostProblem: describeThrown(error) };
+  }
+}
+
+function show({ node, platform, cores, capabilities, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
+  out(`${paint.strong(host === undefined ? 'this machine (no host answers)' : host)}: Node ${node}, ${platform}, ${cores} cores\n`);
+  for (const { backend, available, version, library, reason } of capabilities) {
+    const mark = available ? paint.good('✓') : paint.warning('!');
+    out(`${mark} ${backend.padEnd(12)} ${available ? [version, library].filter((part) => part !== undefined).join('  ') : reason ?? 'not found'}\n`);
+  }
+  if (hostProblem !== undefined) err(`${paint.faint(hostProblem)}\n`);
+}

@@ -1,0 +1,40 @@
+// `pilotlight functions` and `pilotlight versions NAME`: what is deployed, and what can be gone back to.
+import type { Command } from 'commander';
+import type { FunctionView, VersionView } from '../../admin/view-routes.ts';
+import { formatAgo } from '../format.ts';
+import { showView, withViewOptions, type ViewOptions } from '../host-command.ts';
+import type { Terminal } from '../terminal.ts';
+
+export function addFunctions(program: Command, terminal: Terminal): void {
+  withViewOptions(program.command('functions'))
+    .summary('list the deployed functions')
+    .action((options: ViewOptions) => showView<{ functions: readonly FunctionView[] }, FunctionView>({
+      path: '/v1/functions',
+      rows: ({ functions }) => functions,
+      columns: [
+        { title: 'FUNCTION', cell: ({ label }) => label },
+        { title: 'STATE', cell: ({ state }) => state },
+        { title: 'ISOLATES', align: 'right', cell: ({ isolates }) => String(isolates) },
+        { title: 'IN FLIGHT', align: 'right', cell: ({ inFlight }) => String(inFlight) },
+        { title: 'REPLACED', align: 'right', cell: ({ replaced }) => String(replaced) },
+        { title: 'VERSIONS', align: 'right', cell: ({ versions }) => String(versions) },
+        { title: 'DEPLOYED', cell: ({ deployedAt }) => formatAgo(deployedAt, Date.now()) },
+        { title: 'ROUTES', cell: ({ routes }) => routes.join(', ') },
+      ],
+      empty: 'nothing is deployed yet; `pilotlight deploy DIR` deploys a folder',
+    }, options, terminal));
+
+  withViewOptions(program.command('versions'))
+    .summary('list the versions of a function that are kept')
+    .argument('<name>', 'name of the function')
+    .action((name: string, options: ViewOptions) => showView<{ versions: readonly VersionView[] }, VersionView>({
+      path: `/v1/functions/${encodeURIComponent(name)}/versions`,
+      rows: ({ versions }) => versions,
+      columns: [
+        { title: 'VERSION', cell: ({ label }) => label },
+        { title: 'DEPLOYED', cell: ({ deployedAt }) => formatAgo(deployedAt, Date.now()) },
+        { title: '', cell: ({ current }) => (current ? 'current' : '') },
+      ],
+      empty: `${name} has no versions`,
+    }, options, terminal));
+}

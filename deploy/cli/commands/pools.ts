@@ -1,0 +1,57 @@
+// `pilotlight pools` and `pilotlight devices`: which models are on which device, how busy they are and what they hold.
+import type { Command } from 'commander';
+import type { DeviceView } from '../../admin/view-routes.ts';
+import type { PoolView } from '../../../runtime/residency/residency.ts';
+import { formatBytes, formatMs } from '../format.ts';
+import { showView, withViewOptions, type ViewOptions } from '../host-command.ts';
+import type { Terminal } from '../terminal.ts';
+
+export function addPools(program: Command, terminal: Terminal): void {
+  withViewOptions(program.command('pools'))
+    .summary('list the engine pools')
+    .action((options: ViewOptions) => showView<{ pools: readonly PoolView[] }, PoolView>({
+      path: '/v1/pools',
+      rows: ({ pools }) => pools,
+      columns: [
+        { title: 'POOL', cell: ({ key }) => key.slice(0, 16) },
+        { title: 'STATE', cell: ({ state }) => state },
+        { title: 'SLOTS', align: 'right', cell: ({ stats }) => String(stats?.slots ?? '-') },
+        { title: 'BUSY', align: 'right', cell: ({ stats }) => String(stats?.busy ?? '-') },
+        { title: 'WAITING', align: 'right', cell: ({ stats }) => String(stats?.waiting ?? '-') },
+        { title: 'RUNS', align: 'right', cell: ({ stats }) => String(stats?.runs ?? '-') },
+        { title: 'MEAN RUN', align: 'right', cell: ({ stats }) => (stats === undefined || stats.runs === 0 ? '-' : formatMs(stats.runMs / stats.runs)) },
+        { title: 'MEMORY', align: 'right', cell: memoryOf },
+        { title: 'FUNCTIONS', cell: ({ functions }) => functions.map(shortId).join(', ') },
+      ],
+      empty: 'no function with a model is deployed',
+    }, options, terminal));
+
+  withViewOptions(program.command('devices'))
+    .summary('list the devices that engines run on')
+    .action((options: ViewOptions) => showView<{ devices: readonly DeviceView[] }, DeviceView>({
+      path: '/v1/devices',
+      rows: ({ devices }) => devices,
+      columns: [
+        { title: 'DEVICE', cell: ({ device }) => device },
+        { title: 'CORES', align: 'right', cell: ({ cores }) => String(cores) },
+        { title: 'POOLS', align: 'right', cell: ({ pools }) => String(pools) },
+        { title: 'POOL MEMORY', align: 'right', cell: ({ poolBytes }) => formatBytes(poolBytes) },
+        { title: 'FREE', align: 'right', cell: ({ freeBytes }) => formatBytes(freeBytes) },
+        { title: 'TOTAL', align: 'right', cell: ({ totalBytes }) => formatBytes(totalBytes) },
+        { title: 'NAME', cell: ({ name }) => name },
+      ],
+      empty: 'no device was found',
+    }, options, terminal));
+}
+
+function memoryOf({ stats }: PoolView): string {
+  if (stats === undefined) return '-';
+  const { weightsBytes, scratchBytes, stagingBytes } = stats.memory;
+  return formatBytes(weightsBytes + scratchBytes + stagingBytes);
+}
+
+/** `digits@<64 digits>` as people see it. */
+function shortId(id: string): string {
+  const at = id.indexOf('@');
+  return at === -1 ? id : id.slice(0, at + 9);
+}
