@@ -2,7 +2,7 @@
 import { nearestName } from '../../runtime/config/nearest-name.ts';
 import { describeThrown } from '../../runtime/errors.ts';
 import type { RoutePattern } from '../../runtime/function.ts';
-import { RouteMatcher, routePath } from '../../runtime/router/route-matcher.ts';
+import { RouteMatcher, decodePath } from '../../runtime/router/route-matcher.ts';
 
 // CONNECT and TRACE never reach a function.
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -33,7 +33,7 @@ export function whyNotRequest(request: string, routes: readonly string[]): strin
   if (wrongMethod !== undefined) return wrongMethod;
   if (!/^\/[\x21-\x7e]*$/.test(path) || path.includes('#')) return 'write it like "POST /digits?top=3", with other characters percent-encoded';
   const matcher = new RouteMatcher(routes.map((route) => ({ pattern: parseRoute(route), target: route })));
-  if (matcher.find(method ?? 'GET', routePath(path)) !== undefined) return undefined;
+  if (matcher.find(method ?? 'GET', decodePath(path.split('?')[0] ?? path)) !== undefined) return undefined;
   return `no route of the function takes it; its routes are ${routes.join(', ')}`;
 }
 

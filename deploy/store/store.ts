@@ -1,121 +1,205 @@
 // What a host keeps on disk: blobs by digest, versions, the state that says what is deployed, secrets, the admin token.
-// Rule: state on disk is always one whole old or one whole new; every failure is STORE_FAILED, names the path and changes nothing.
+// Rule: the state is always one whole old or one whole new; every failure is STORE_FAILED, names the path and changes nothing.
+// One host has the folder at a time: the supervisor holds its lock.
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { realClock, type Clock } from '../../runtime/clock.ts';
+import { PilotlightError } from '../../runtime/errors.ts';
 import type { Bundle, BundleFile } from '../bundle/bundle.ts';
+import { Blobs } from './blobs.ts';
+import { realDisk, type Disk } from './disk.ts';
+import { SecretFiles, type StoredSecrets } from './secret-files.ts';
+import { namesVersion, trimHistories, type NextFunctions, type State } from './state.ts';
+import { StateFiles } from './state-files.ts';
+import { StoreDisk } from './store-disk.ts';
+import { Versions, type StoredVersion, type VersionId } from './versions.ts';
 
 export type { Bundle, BundleFile } from '../bundle/bundle.ts';
-
-export interface State {
-  /** Grows by one with each commit; 0: nothing was ever deployed. */
-  readonly generation: number;
-  /** By function name. */
-  readonly functions: Readonly<Record<string, FunctionState>>;
-}
-
-export interface FunctionState {
-  readonly current: string;
-  /** Newest first; `commit` keeps `versionsKept` distinct versions, the current one always. */
-  readonly history: readonly HistoryEntry[];
-}
-
-export interface HistoryEntry {
-  readonly version: string;
-  /** ISO 8601, UTC. */
-  readonly deployedAt: string;
-}
-
-export interface StoredVersion {
-  readonly name: string;
-  readonly version: string;
-  /** Absolute; holds the files under their bundle paths. */
-  readonly folder: string;
-  readonly bundle: Bundle;
-}
+export type { StoredSecrets } from './secret-files.ts';
+export type { FunctionState, HistoryEntry, NextFunctions, State } from './state.ts';
+export type { StoredVersion } from './versions.ts';
 
 export interface StoreOptions {
+  /** Distinct versions of a function that stay, the current one among them; 1 or more. */
   readonly versionsKept: number;
   /** A folder of files `FUNCTION/KEY` that overrides the store's own secrets; read only. */
-  readonly secretsDir?: string;
+  readonly secretsDir?: string | undefined;
+  readonly clock?: Clock;
+  readonly disk?: Disk;
 }
-
-/** What `commit` is given back: the functions of the next state. */
-export type NextFunctions = Readonly<Record<string, FunctionState>>;
 
 export class Store {
   readonly secrets: StoredSecrets;
+  /** What `open` found amiss and got over, for the log. */
+  readonly notes: readonly string[];
+  readonly #folder: string;
+  readonly #disk: StoreDisk;
+  readonly #blobs: Blobs;
+  readonly #versions: Versions;
+  readonly #stateFiles: StateFiles;
+  readonly #versionsKept: number;
+  /** Versions whose deploy has not come to its commit or its end. */
+  readonly #held = new Map<string, VersionId>();
+  #state: State;
+  #highest: number;
+  #turn: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
-  private constructor(secrets: StoredSecrets) {
-    this.secrets = secrets;
+  private constructor(folder: string, parts: StoreParts, options: StoreOptions) {
+    this.#folder = folder;
+    this.#disk = parts.disk;
+    this.#blobs = new Blobs(parts.disk, path.join(folder, 'blobs'), options.clock ?? realClock);
+    this.#versions = new Versions(parts.disk, path.join(folder, 'versions'), this.#blobs);
+    this.#stateFiles = parts.stateFiles;
+    this.#versionsKept = options.versionsKept;
+    this.secrets = new SecretFiles(parts.disk, path.join(folder, 'secrets'), options.secretsDir);
+    ({ state: this.#state, highest: this.#highest, notes: this.notes } = parts.found);
   }
 
-  /** Takes the folder's lock, sweeps leftovers, reads the newest whole state. STORE_FAILED says why not. */
+  /** Makes the folder where it is missing, sweeps leftovers, reads the newest whole state. STORE_FAILED says why not. */
   static async open(folder: string, options: StoreOptions): Promise<Store> {
-    throw notBuilt(folder, options);
+    const root = path.resolve(folder);
+    const staging = path.join(root, 'staging');
+    const disk = new StoreDisk(options.disk ?? realDisk, staging);
+    await disk.makeFolder(root);
+    await disk.remove(staging);
+    for (const part of ['staging', 'blobs', 'versions', 'state', 'secrets']) await disk.makeFolder(path.join(root, part));
+    const stateFiles = new StateFiles(disk, path.join(root, 'state'));
+    return new Store(root, { disk, stateFiles, found: await stateFiles.readNewest() }, options);
   }
 
-  /** Digests that `putBlob` must bring before `addVersion`; sorted. */
+  /** Digests that `putBlob` must bring before `addVersion`; sorted. Those that are here stay for the deploy that asks. */
   async missing(files: Readonly<Record<string, BundleFile>>): Promise<string[]> {
-    throw notBuilt(files);
+    this.#refuseClosed();
+    return this.#blobs.missing(Object.values(files));
   }
 
-  /** Takes in one blob. BAD_BUNDLE when the content is not of that digest or size; stops reading at `bytes`. */
+  /**
+   * Takes in one blob. BAD_BUNDLE when the content is not of that digest or size; stops reading at `bytes`.
+   * Does not read the source at all when the blob is here.
+   */
   async putBlob(sha256: string, bytes: number, source: AsyncIterable<Uint8Array>): Promise<void> {
-    throw notBuilt(sha256, bytes, source);
+    this.#refuseClosed();
+    return this.#blobs.put(sha256, bytes, this.#untilClosed(source));
   }
 
   /** Makes the version's folder; the same content again is a no-op. Held against `collect` until a commit names it or `discard`. */
   async addVersion(bundle: Bundle): Promise<StoredVersion> {
-    throw notBuilt(bundle);
+    return this.#inTurn(async () => {
+      const stored = await this.#versions.add(bundle);
+      this.#held.set(keyOf(stored), stored);
+      return stored;
+    });
   }
 
   /** Takes an `addVersion` back after a failed deploy; does nothing when the state names the version. */
   async discard(name: string, version: string): Promise<void> {
-    throw notBuilt(name, version);
+    return this.#inTurn(async () => {
+      this.#held.delete(keyOf({ name, version }));
+      if (!namesVersion(this.#state.functions, name, version)) await this.#versions.remove({ name, version });
+    });
   }
 
   /** NO_VERSION when it is not there. */
   async readVersion(name: string, version: string): Promise<StoredVersion> {
-    throw notBuilt(name, version);
+    return this.#versions.read({ name, version });
   }
 
   /** The last committed state, frozen. */
   state(): State {
-    throw notBuilt();
+    return this.#state;
   }
 
   /** Writes the next state, durable when it resolves. Commits wait for each other; `next` sees the newest state. */
   async commit(next: (state: State) => NextFunctions): Promise<State> {
-    throw notBuilt(next);
+    return this.#inTurn(async () => {
+      const functions = trimHistories(next(this.#state), this.#versionsKept);
+      this.#state = await this.#stateFiles.write(this.#highest + 1, functions);
+      this.#highest = this.#state.generation;
+      this.#releaseNamed();
+      return this.#state;
+    });
   }
 
-  /** Removes versions that the state does not name and blobs that no version uses. */
+  /** Removes versions that the state does not name, blobs that no version uses, old states. */
   async collect(): Promise<void> {
-    throw notBuilt();
+    return this.#inTurn(async () => {
+      const used = new Set<string>();
+      for (const id of await this.#versions.list()) {
+        if (this.#isNeeded(id)) await this.#markBlobs(id, used);
+        else await this.#versions.remove(id);
+      }
+      await this.#blobs.collect(used);
+      await this.#stateFiles.prune();
+    });
   }
 
   /** The admin token; made on the first call. */
   async token(): Promise<string> {
-    throw notBuilt();
+    return this.#inTurn(async () => {
+      const file = path.join(this.#folder, 'token');
+      const found = (await this.#disk.read(file))?.toString().trim();
+      if (found !== undefined && found.length >= 16) return found;
+      if (found !== undefined) throw new PilotlightError('STORE_FAILED', `${file} holds no token of 16 characters or more; remove it and a new one is made`);
+      const token = randomBytes(32).toString('hex');
+      await this.#disk.writeWhole(file, 0o600, Buffer.from(`${token}\n`));
+      return token;
+    });
   }
 
-  /** Waits for what is being written and gives the lock back. */
+  /** Waits for what is being written. A blob that is still coming in is given up at its next chunk. */
   async close(): Promise<void> {
-    throw notBuilt();
+    this.#isClosed = true;
+    await this.#turn;
+  }
+
+  /** The state itself keeps them from now on. */
+  #releaseNamed(): void {
+    for (const [key, { name, version }] of this.#held) {
+      if (namesVersion(this.#state.functions, name, version)) this.#held.delete(key);
+    }
+  }
+
+  #isNeeded(id: VersionId): boolean {
+    return this.#held.has(keyOf(id)) || namesVersion(this.#state.functions, id.name, id.version);
+  }
+
+  async #markBlobs(id: VersionId, used: Set<string>): Promise<void> {
+    // A version that cannot be read stops the collection: its blobs are not known, and nothing needed may go.
+    const { bundle } = await this.#versions.read(id);
+    for (const { sha256 } of Object.values(bundle.files)) used.add(sha256);
+  }
+
+  /** What changes the store waits for its turn, so that each sees the whole work of the one before. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#refuseClosed();
+    const before = this.#turn;
+    const mine = (async () => {
+      await before;
+      return work();
+    })();
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async *#untilClosed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      this.#refuseClosed();
+      yield chunk;
+    }
+  }
+
+  #refuseClosed(): void {
+    if (this.#isClosed) throw new PilotlightError('DRAINING', `the store ${this.#folder} is closed: the host is stopping; try again when it is back`);
   }
 }
 
-/** Values never appear in messages. */
-export interface StoredSecrets {
-  put(name: string, key: string, value: string): Promise<void>;
-  /** Names only, sorted. */
-  list(name: string): Promise<string[]>;
-  /** false when there was none. */
-  delete(name: string, key: string): Promise<boolean>;
-  /** All secrets of a function. */
-  read(name: string): Promise<Readonly<Record<string, string>>>;
-  /** When the function goes. */
-  deleteAll(name: string): Promise<void>;
+interface StoreParts {
+  readonly disk: StoreDisk;
+  readonly stateFiles: StateFiles;
+  readonly found: Awaited<ReturnType<StateFiles['readNewest']>>;
 }
 
-function notBuilt(...given: readonly unknown[]): Error {
-  return new Error(`bug: not built yet: ${given.length}`);
+function keyOf({ name, version }: VersionId): string {
+  return `${name}@${version}`;
 }
