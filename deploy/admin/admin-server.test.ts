@@ -8,7 +8,7 @@ const LOCAL = { host: '127.0.0.1', port: 0 };
 
 describe('admin server', () => {
   test('answers on its port until it is closed, and closing twice is harmless', async () => {
-    const server = await openAdminServer(new Hono().get('/livez', (context) => context.text('ok')), LOCAL);
+    const server = await openAdminServer({ app: new Hono().get('/livez', (context) => context.text('ok')), ...LOCAL });
     const url = `http://127.0.0.1:${server.port}/livez`;
     assert.equal(await (await fetch(url)).text(), 'ok');
     await server.close(1000);
@@ -17,9 +17,9 @@ describe('admin server', () => {
   });
 
   test('fault 55: a port in use is refused with the address and the setting to change', async () => {
-    const first = await openAdminServer(new Hono(), LOCAL);
+    const first = await openAdminServer({ app: new Hono(), ...LOCAL });
     try {
-      await assert.rejects(openAdminServer(new Hono(), { ...LOCAL, port: first.port }), (error: unknown) => {
+      await assert.rejects(openAdminServer({ app: new Hono(), ...LOCAL, port: first.port }), (error: unknown) => {
         assert.ok(error instanceof PilotlightError && error.code === 'BAD_SETTING');
         return error.message.includes(`127.0.0.1:${first.port}`) && error.message.includes('adminPort');
       });
@@ -30,7 +30,7 @@ describe('admin server', () => {
 
   test('an answer that does not end is cut at the deadline', async () => {
     const app = new Hono().get('/', () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('begun')) })));
-    const server = await openAdminServer(app, LOCAL);
+    const server = await openAdminServer({ app, ...LOCAL });
     const response = await fetch(`http://127.0.0.1:${server.port}/`);
     const reading = response.text();
     await server.close(0);

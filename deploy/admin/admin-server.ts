@@ -7,14 +7,15 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { PilotlightError } from '../../runtime/errors.ts';
 
-export type AdminListen =
-  | { readonly fd: number; readonly backlog: number }
-  | { readonly host: string; readonly port: number };
+export type AdminServerOptions = { readonly app: Hono } & (
+  | { readonly descriptor: number; readonly backlog: number }
+  | { readonly host: string; readonly port: number }
+);
 
 export interface AdminServer {
   readonly port: number;
-  /** Takes no new requests; cuts what has not ended after `deadlineMs`. Calling it twice is harmless. */
-  close(deadlineMs: number): Promise<void>;
+  /** Takes no new requests; cuts what has not ended after `deadlineMs`, by default at once. Calling it twice is harmless. */
+  close(deadlineMs?: number): Promise<void>;
 }
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -24,27 +25,27 @@ const SILENCE_MS = 120_000;
 const CONNECTIONS_MAX = 256;
 
 /** Rejects BAD_SETTING when the address cannot be had. */
-export async function openAdminServer(app: Hono, listen: AdminListen): Promise<AdminServer> {
+export async function openAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const server = createAdaptorServer({
-    fetch: app.fetch,
+    fetch: options.app.fetch,
     createServer,
     // A blob of many GiB takes as long as it takes: `SILENCE_MS` bounds it, not its length.
     serverOptions: { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
   }) as Server;
   server.maxConnections = CONNECTIONS_MAX;
   server.setTimeout(SILENCE_MS);
-  server.listen(listen);
+  server.listen('descriptor' in options ? { fd: options.descriptor, backlog: options.backlog } : { host: options.host, port: options.port });
   try {
     await once(server, 'listening');
   } catch (error) {
-    const place = 'fd' in listen ? `the descriptor ${listen.fd}` : `${listen.host}:${listen.port}`;
+    const place = 'descriptor' in options ? `the descriptor ${options.descriptor}` : `${options.host}:${options.port}`;
     const reason = (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'something else listens there already; set adminPort' : String(error);
     throw new PilotlightError('BAD_SETTING', `the admin API cannot listen on ${place}: ${reason}`, { cause: error });
   }
   const address = server.address();
   return {
     port: typeof address === 'object' ? (address as AddressInfo).port : 0,
-    close: (deadlineMs) => closeServer(server, deadlineMs),
+    close: (deadlineMs = 0) => closeServer(server, deadlineMs),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Terminal } from './terminal.ts';
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
 const NAME_WIDTH = 9;
+const TIME_WIDTH = 8;
 
 /** Steps of the CLI's own come before those of the host. */
 export type ShownEvent = Omit<RolloutEvent, 'step'> & { readonly step: string };
@@ -88,12 +89,13 @@ export class Progress implements Disposable {
     const { step, detail, sinceMs } = this.#running;
     const frame = FRAMES[this.#frame++ % FRAMES.length] ?? '';
     // A line that wraps cannot be drawn over.
-    const fitting = detail.slice(0, Math.max(0, this.#terminal.columns - NAME_WIDTH - 16));
+    const fitting = detail.slice(0, Math.max(0, this.#terminal.columns - NAME_WIDTH - TIME_WIDTH - 8));
     this.#terminal.err(`\r\u001b[K${this.#lineOf(frame, step, fitting, performance.now() - sinceMs)}`);
   }
 
   #lineOf(mark: string, step: string, detail: string, ms: number): string {
-    return `  ${mark} ${step.padEnd(NAME_WIDTH)} ${detail}${detail === '' ? '' : '  '}${this.#terminal.paint.faint(formatMs(ms))}`;
+    const { faint } = this.#terminal.paint;
+    return `  ${mark} ${step.padEnd(NAME_WIDTH)}${faint(formatMs(ms).padStart(TIME_WIDTH))}  ${detail}`.trimEnd();
   }
 
   #markOf(state: ShownEvent['state']): string {

@@ -6,7 +6,8 @@ import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
-import { versionId, type RolloutParts } from './rollout-steps.ts';
+import type { RolloutParts } from './rollout-steps.ts';
+import { versionId } from './version-id.ts';
 import { planVersion, type VersionPlan } from './version-plan.ts';
 
 export interface RestoredFunction {

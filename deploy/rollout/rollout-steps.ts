@@ -16,7 +16,10 @@ import { noFunction, resolveRollback, type RolloutTarget } from './rollout-targe
 import { readSecrets } from './read-secrets.ts';
 import type { ServingTable } from './serving-table.ts';
 import type { StepName } from './policy.ts';
-import { within } from './within.ts';
+import { Retirement } from './retirement.ts';
+import { countOf, type StepTeller } from './step-teller.ts';
+import { tidied, within } from './within.ts';
+import { versionId } from './version-id.ts';
 
 export interface RolloutParts {
   readonly store: Pick<Store, 'addVersion' | 'discard' | 'readVersion' | 'state' | 'commit' | 'collect' | 'secrets'>;
@@ -33,20 +36,12 @@ export interface RolloutParts {
   readonly signal: AbortSignal;
 }
 
-/** Where a step tells what happens inside it. */
-export interface StepTeller {
-  progress(detail: string): void;
-  warn(detail: string): void;
-}
-
 type Step = (tell: StepTeller) => Promise<string>;
-
-/** Undoing and tidying are bounded too, so that a stuck part cannot keep later rollouts of the function waiting. */
-const TIDY_LIMIT_MS = 30_000;
 
 export class RolloutSteps {
   readonly #parts: RolloutParts;
   readonly #target: RolloutTarget;
+  readonly #retirement: Retirement;
   #version: string | undefined;
   #isUnchanged = false;
   #stored: StoredVersion | undefined;
@@ -58,6 +53,7 @@ export class RolloutSteps {
     this.#parts = parts;
     this.#target = target;
     this.#version = target.kind === 'deploy' ? target.version : undefined;
+    this.#retirement = new Retirement(parts, target, () => this.#version);
   }
 
   /** Known from `check` on; none for a delete. */
@@ -79,20 +75,20 @@ export class RolloutSteps {
     golden: (tell) => this.#golden(tell),
     commit: () => this.#commit(),
     switch: () => this.#switch(),
-    drain: (tell) => this.#drain(tell),
-    unload: () => this.#unload(),
-    confirm: (tell) => this.#confirm(tell),
+    drain: (tell) => this.#retirement.drain(tell),
+    unload: () => this.#retirement.unload(),
+    confirm: (tell) => this.#retirement.confirm(tell),
   };
 
   /** Takes back what a step left, whether it ended well or not. */
   async undo(step: StepName): Promise<void> {
-    const { dataPlane, residency, store } = this.#parts;
+    const { dataPlane, residency, store, clock } = this.#parts;
     const name = this.#target.name;
     const version = this.#version;
     if (version === undefined) return;
-    if (step === 'isolates') await this.#tidy('stopping the isolates', dataPlane.stop(name, version));
-    if (step === 'plan') await this.#tidy('unloading the pools', residency.forget(versionId(name, version)));
-    if (step === 'store') await this.#tidy('discarding the version', store.discard(name, version));
+    if (step === 'isolates') await tidied('stopping the isolates', dataPlane.stop(name, version), clock);
+    if (step === 'plan') await tidied('unloading the pools', residency.forget(versionId(name, version)), clock);
+    if (step === 'store') await tidied('discarding the version', store.discard(name, version), clock);
   }
 
   /** Lets the next rollout commit; harmless when nothing is held. */
@@ -123,14 +119,14 @@ export class RolloutSteps {
     const manifest = this.#bundle().manifest;
     await table.refuseConflicts({ name: target.name, routes: manifest.routes.map(parseRoute) });
     await readSecrets(store.secrets, manifest);
-    return `${label}: ${count(manifest.routes.length, 'route')}, ${count(Object.keys(manifest.models).length, 'model')}`;
+    return `${label}: ${countOf(manifest.routes.length, 'route')}, ${countOf(Object.keys(manifest.models).length, 'model')}`;
   }
 
   async #store(): Promise<string> {
     const bundle = this.#bundle();
     this.#stored = await this.#parts.store.addVersion(bundle);
     const files = Object.values(bundle.files);
-    return `${count(files.length, 'file')}, ${(files.reduce((sum, { bytes }) => sum + bytes, 0) / 1024).toFixed(0)} KiB`;
+    return `${countOf(files.length, 'file')}, ${(files.reduce((sum, { bytes }) => sum + bytes, 0) / 1024).toFixed(0)} KiB`;
   }
 
   async #planPools(): Promise<string> {
@@ -143,7 +139,7 @@ export class RolloutSteps {
     const keys = new Set(this.#plan.pools.map(({ spec }) => spec.key));
     const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
     residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);
-    return `overlap: old and new side by side; ${count(keys.size - shared, 'pool')} to load, ${shared} resident already`;
+    return `overlap: old and new side by side; ${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`;
   }
 
   async #load(tell: StepTeller): Promise<string> {
@@ -158,7 +154,7 @@ export class RolloutSteps {
       }
     }
     this.#loads = loads;
-    return loads.length === 0 ? 'nothing to load' : count(loads.length, 'pool');
+    return loads.length === 0 ? 'nothing to load' : countOf(loads.length, 'pool');
   }
 
   async #loadPool({ spec, function: name, binding }: PoolPlan): Promise<LoadRecord | undefined> {
@@ -176,7 +172,8 @@ export class RolloutSteps {
   async #warm(): Promise<string> {
     const runs = this.#loads.flatMap(({ warm }) => warm);
     const spentMs = runs.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
-    return runs.length === 0 ? 'all pools are warm already' : `${count(runs.length, 'run')} on every slot in ${spentMs.toFixed(0)} ms`;
+    const slots = this.#loads.reduce((sum, { warm }) => sum + new Set(warm.map(({ slot }) => slot)).size, 0);
+    return runs.length === 0 ? 'all pools are warm already' : `${countOf(runs.length, 'run')} on ${countOf(slots, 'slot')}, ${spentMs.toFixed(0)} ms in all`;
   }
 
   async #startIsolates(): Promise<string> {
@@ -218,51 +215,9 @@ export class RolloutSteps {
     const { clock, table } = this.#parts;
     const { name } = this.#target;
     const next = this.#plan?.function;
-    await within(table.publish(new Map([[name, next]])), { clock, limitMs: TIDY_LIMIT_MS, late: () => tooLate('publishing the route table') });
+    await tidied('publishing the route table', table.publish(new Map([[name, next]])), clock);
     this.release();
     return next === undefined ? `${name} has no routes any more` : next.routes.map(routeLabel).join(', ');
-  }
-
-  async #drain(tell: StepTeller): Promise<string> {
-    const { dataPlane, drainTimeoutMs, clock, signal } = this.#parts;
-    const { name } = this.#target;
-    let cut = 0;
-    for (const version of this.#oldVersions()) {
-      cut += await within(dataPlane.drain(name, version, drainTimeoutMs), {
-        clock, signal, limitMs: drainTimeoutMs + TIDY_LIMIT_MS, late: () => tooLate(`draining ${versionLabel({ name, version })}`),
-      });
-    }
-    if (cut > 0) tell.warn(`${count(cut, 'request')} of the old version cut after drainTimeoutMs (${drainTimeoutMs} ms)`);
-    return cut === 0 ? 'nothing is in flight any more' : `${cut} cut`;
-  }
-
-  async #unload(): Promise<string> {
-    const { dataPlane, residency, store } = this.#parts;
-    const { name, kind } = this.#target;
-    const old = this.#oldVersions();
-    for (const version of old) {
-      // Isolates first: a lease of theirs would keep a pool busy.
-      await this.#tidy('stopping the old isolates', dataPlane.stop(name, version));
-      await this.#tidy('unloading the old pools', residency.forget(versionId(name, version)));
-    }
-    if (kind === 'delete') await store.secrets.deleteAll(name);
-    return old.length === 0 ? 'there was no older version' : old.map((version) => versionLabel({ name, version })).join(', ');
-  }
-
-  async #confirm(tell: StepTeller): Promise<string> {
-    const { residency, store } = this.#parts;
-    await store.collect();
-    const prefix = `${this.#target.name}@`;
-    const kept = this.#version === undefined ? undefined : versionId(this.#target.name, this.#version);
-    const left = residency.pools().filter(({ functions }) => functions.some((id) => id.startsWith(prefix) && id !== kept));
-    if (left.length > 0) tell.warn(`drift: ${count(left.length, 'pool')} of an older version still held`);
-    return left.length === 0 ? 'nothing is left of older versions' : 'finished by the next rollout or restart';
-  }
-
-  /** All that runs of the function besides the new version: also what an earlier rollout could not stop. */
-  #oldVersions(): readonly string[] {
-    const { name } = this.#target;
-    return this.#parts.dataPlane.snapshot().filter((one) => one.name === name && one.version !== this.#version).map(({ version }) => version);
   }
 
   #bundle(): StoredVersion['bundle'] {
@@ -275,14 +230,6 @@ export class RolloutSteps {
     assert(this.#plan !== undefined, 'a step ran before the plan');
     return this.#plan;
   }
-
-  #tidy(what: string, work: Promise<void>): Promise<void> {
-    return within(work, { clock: this.#parts.clock, limitMs: TIDY_LIMIT_MS, late: () => tooLate(what) });
-  }
-}
-
-export function versionId(name: string, version: string): string {
-  return `${name}@${version}`;
 }
 
 function stateAfter(kind: 'deploy' | 'rollback', version: string, before: FunctionState | undefined): FunctionState {
@@ -290,12 +237,4 @@ function stateAfter(kind: 'deploy' | 'rollback', version: string, before: Functi
   // A rollback keeps the order of deploys, so that a second one goes back further instead of forth.
   if (kind === 'rollback') return { current: version, history };
   return { current: version, history: [{ version, deployedAt: new Date().toISOString() }, ...history.filter((one) => one.version !== version)] };
-}
-
-function tooLate(what: string): PilotlightError {
-  return new PilotlightError('DEADLINE', `${what} took longer than ${TIDY_LIMIT_MS} ms; a restart of the host finishes it`);
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

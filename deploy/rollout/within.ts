@@ -1,6 +1,7 @@
 // Bounds a wait by a time and by the host's own end. The work itself is stopped by its owner: whoever waited undoes
 // what it started.
 import type { Clock } from '../../runtime/clock.ts';
+import { PilotlightError } from '../../runtime/errors.ts';
 
 export interface WithinOptions {
   readonly clock: Clock;
@@ -8,6 +9,17 @@ export interface WithinOptions {
   readonly limitMs: number;
   /** What to reject with when the time is up. */
   late(): Error;
+}
+
+/** Undoing and tidying are bounded too, so that a stuck part cannot keep later rollouts of the function waiting. */
+export const TIDY_LIMIT_MS = 30_000;
+
+export function tidied<T>(what: string, work: Promise<T>, clock: Clock): Promise<T> {
+  return within(work, { clock, limitMs: TIDY_LIMIT_MS, late: () => tooLate(what) });
+}
+
+export function tooLate(what: string): PilotlightError {
+  return new PilotlightError('DEADLINE', `${what} took longer than ${TIDY_LIMIT_MS} ms; a restart of the host finishes it`);
 }
 
 export async function within<T>(work: Promise<T>, options: WithinOptions): Promise<T> {
