@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { parseSettingFlags, readConfig } from './config.ts';
 import type { ConfigSources } from './config.ts';
-import { SETTING_NAMES, SETTINGS } from './config/settings.ts';
+import { SETTING_NAMES, settingRows, SETTINGS } from './config/settings.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -153,4 +153,13 @@ test('every default is a value that its own setting accepts', () => {
   for (const name of SETTING_NAMES) {
     if (config[name] !== undefined) assert.equal(SETTINGS[name].type.parseJson(config[name], folder), config[name], name);
   }
+});
+
+test('every setting can be told in words: names, what it takes, a default that is no program', () => {
+  const rows = settingRows();
+  assert.deepEqual(rows.find(({ name }) => name === 'port'), {
+    name: 'port', flag: '--port', variables: ['PILOTLIGHT_PORT', 'PORT'], expects: 'a whole number from 0 to 65535', default: '8787',
+    about: 'Port that functions are served on; 0 takes any free one.',
+  });
+  for (const row of rows) assert.doesNotMatch(row.default, /=>|undefined|function/, row.name);
 });

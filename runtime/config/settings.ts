@@ -141,6 +141,24 @@ export function variableOf(name: string): string {
   return `PILOTLIGHT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
+export interface SettingRow {
+  readonly name: SettingName;
+  readonly flag: string;
+  readonly variables: readonly string[];
+  readonly expects: string;
+  readonly default: string;
+  readonly about: string;
+}
+
+/** What the reference page and `--help` say of each setting, in the order of the table. */
+export function settingRows(): readonly SettingRow[] {
+  return SETTING_NAMES.map((name) => {
+    const { about, type, otherVariable, defaultAbout, default: value } = SETTINGS[name];
+    const variables = otherVariable === undefined ? [variableOf(name)] : [variableOf(name), otherVariable];
+    return { name, flag: flagOf(name), variables, expects: type.expects, default: defaultAbout ?? String(value), about };
+  });
+}
+
 function defaultIngressThreads({ cores, platform }: Surroundings): number {
   // macOS hands all connections of a shared port to one of its listeners.
   if (cores <= 2 || platform === 'darwin') return 1;

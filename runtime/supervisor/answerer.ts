@@ -17,7 +17,7 @@ const CONNECTIONS_MAX = 128;
 /** A connection that has not sent its request, or not read its answer, is cut. */
 const CONNECTION_MS = 2000;
 /** New connections are answered for so long at the end, should they never cease. */
-const FINISH_MS = 1000;
+const FINISH_MS = 200;
 
 export interface Excuse {
   readonly code: 'RESTARTING' | 'DRAINING';

@@ -17,6 +17,9 @@ class FakeChannel extends EventEmitter implements HostChannel {
   exit(code: number): void {
     this.exits.push(code);
   }
+  disconnect(): void {
+    this.emit('disconnect');
+  }
   tell(message: ToHost): void {
     this.emit('message', message);
   }
@@ -48,8 +51,10 @@ test('the link has what the supervisor sent, beats at once and then every second
   clock.advance(3000);
   assert.deepEqual(channel.types(), ['beat', 'beat', 'beat', 'beat']);
   host.close();
+  host.close();
   clock.advance(3000);
   assert.equal(channel.sent.length, 4);
+  assert.deepEqual(channel.exits, []);
 });
 
 test('a claim resolves only when it is granted', async () => {

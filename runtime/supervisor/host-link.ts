@@ -17,6 +17,7 @@ export interface HostChannel {
   readonly send?: ((message: FromHost, sent: () => void) => unknown) | undefined;
   on(event: 'message' | 'disconnect' | 'SIGTERM' | 'SIGINT', listener: (value: unknown) => void): unknown;
   exit(code: number): unknown;
+  disconnect?: (() => void) | undefined;
 }
 
 export interface HostLinkOptions {
@@ -38,6 +39,7 @@ export class HostLink {
   /** Why the host before this one is gone. */
   readonly lastDeath: HostDeath | undefined;
   readonly #options: HostLinkOptions;
+  #state: 'linked' | 'closed' = 'linked';
   #beat: Timer | undefined;
   #claim: { grant: () => void; refuse: (error: PilotlightError) => void } | undefined;
   #stopMs: number | undefined;
@@ -50,15 +52,19 @@ export class HostLink {
     if (channel.send === undefined) {
       return Promise.reject(new PilotlightError('BAD_SETTING', 'the host process is started by `pilotlight serve`, not by itself'));
     }
-    channel.on('disconnect', () => channel.exit(1));
     return new Promise((resolve, reject) => {
+      let link: HostLink | undefined;
+      channel.on('disconnect', () => {
+        if (link === undefined || link.#state === 'linked') channel.exit(1);
+      });
       const late = clock.after(START_WAIT_MS, () => reject(new Error(`the supervisor said nothing for ${START_WAIT_MS} ms`)));
       channel.on('message', (message) => {
         if ((message as ToHost).type !== 'start') return;
         late.cancel();
         // Made here and now: a stop that was sent right behind must find the link listening.
         try {
-          resolve(new HostLink(message as StartMessage, { channel, clock, dieWithParent }));
+          link = new HostLink(message as StartMessage, { channel, clock, dieWithParent });
+          resolve(link);
         } catch (error) {
           reject(error);
         }
@@ -122,9 +128,12 @@ export class HostLink {
     if (this.#stopMs !== undefined) listener(this.#stopMs);
   }
 
-  /** No more beats: before the process ends by itself. */
+  /** The last step of a stop: from here on nothing of the link keeps the process from ending by itself, which it must do soon. */
   close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
     this.#beat?.cancel();
+    this.#options.channel.disconnect?.();
   }
 
   #hear(message: ToHost): void {

@@ -21,6 +21,7 @@ import type { SupervisorLog } from './supervisor.ts';
 
 /** What the host needs after its last request has been cut: to close pools, files and threads. */
 const CLOSE_MS = 4000;
+const START_TICKS = 20;
 const STABLE_MS = 60_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_MAX_MS = 30_000;
@@ -44,9 +45,9 @@ export interface RunningSupervisor {
 const HOST_FILE = fileURLToPath(new URL('../main.js', import.meta.url));
 
 /** Rejects with STORE_FAILED or BAD_SETTING when the store or the port cannot be had; then nothing is left. */
-export function startSupervisor(config: Config, options: SupervisorOptions = {}): RunningSupervisor {
+export async function startSupervisor(config: Config, options: SupervisorOptions = {}): Promise<RunningSupervisor> {
   const sockets = loadSockets();
-  const lock = lockStore(config.store, sockets);
+  const lock = await lockStore(config.store, { sockets, clock: realClock });
   try {
     return supervise(config, options, { sockets, lock, listeners: openListeners(config, sockets) });
   } catch (error) {
@@ -57,7 +58,7 @@ export function startSupervisor(config: Config, options: SupervisorOptions = {})
 
 /** Until a signal or a fatal error of the host ends it. The caller prints the message and exits with the code. */
 export async function runSupervisor(config: Config, options: SupervisorOptions = {}): Promise<End> {
-  const supervisor = startSupervisor(config, options);
+  const supervisor = await startSupervisor(config, options);
   const stop = (signal: NodeJS.Signals): void => supervisor.stop(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
   process.on('SIGTERM', stop).on('SIGINT', stop);
   try {
@@ -111,6 +112,7 @@ function limitsOf(config: Config): PolicyLimits {
   return {
     restartWaitMs: config.restartWaitMs,
     silentTicksMax: Math.ceil(config.hostHangMs / TICK_MS),
+    startTicks: START_TICKS,
     stopMs: config.drainTimeoutMs + CLOSE_MS,
     stableMs: STABLE_MS,
     retryFirstMs: RETRY_FIRST_MS,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { firstStep, nextStep, retryDelayMs } from './policy.ts';
 import type { PolicyLimits, SupervisorAction, SupervisorEvent, SupervisorState } from './policy.ts';
 
-const LIMITS: PolicyLimits = { restartWaitMs: 3000, silentTicksMax: 3, stopMs: 29_000, stableMs: 60_000, retryFirstMs: 250, retryMaxMs: 30_000 };
+const LIMITS: PolicyLimits = { restartWaitMs: 3000, silentTicksMax: 3, startTicks: 2, stopMs: 29_000, stableMs: 60_000, retryFirstMs: 250, retryMaxMs: 30_000 };
 const CRASH = { type: 'died', cause: 'was killed by SIGSEGV', exitCode: null, servedMs: 10 } as const;
 const EXIT = { type: 'died', cause: 'ended with exit code 3', exitCode: 3, servedMs: 0 } as const;
 const STOP = { type: 'stop', signalNumber: 15 } as const;
@@ -27,7 +27,7 @@ function text(actions: readonly SupervisorAction[]): string {
 }
 
 test('each event has its answer', () => {
-  const serving = ['claim', 'ready'] as const;
+  const serving = ['beat', 'claim', 'ready'] as const;
   const table: { given: Brief[]; then: string[]; phase: SupervisorState['phase']; acceptor: SupervisorState['acceptor'] }[] = [
     { given: [], then: ['answerDue in 3000', 'spawn'], phase: 'starting', acceptor: 'nobody' },
     { given: ['claim'], then: ['grant'], phase: 'starting', acceptor: 'host' },
@@ -58,7 +58,9 @@ test('each event has its answer', () => {
     { given: [...serving, 'tick', 'tick', 'beat', 'tick', 'tick'], then: [], phase: 'serving', acceptor: 'host' },
     { given: [...serving, 'tick', 'tick', 'tick'], then: ['kill'], phase: 'serving', acceptor: 'host' },
     { given: [...serving, 'tick', 'tick', 'tick', 'tick', 'tick', 'tick'], then: [], phase: 'serving', acceptor: 'host' },
-    { given: ['tick', 'tick', 'tick'], then: ['kill'], phase: 'starting', acceptor: 'nobody' },
+    { given: ['tick', 'tick', 'tick', 'tick'], then: [], phase: 'starting', acceptor: 'nobody' },
+    { given: ['tick', 'tick', 'tick', 'tick', 'tick'], then: ['kill'], phase: 'starting', acceptor: 'nobody' },
+    { given: ['beat', 'tick', 'tick', 'tick'], then: ['kill'], phase: 'starting', acceptor: 'nobody' },
     { given: [...serving, CRASH, CRASH, 'tick', 'tick', 'tick', 'tick'], then: [], phase: 'waiting', acceptor: 'nobody' },
     { given: [...serving, { type: 'giveUp', reason: 'lost gpu:0' }], then: ['kill'], phase: 'serving', acceptor: 'host' },
     // Stopping.
@@ -117,7 +119,7 @@ test('fault 21: a crash loop is told with the functions that were running, the r
 
 test('a host that we killed dies of our reason, not of our signal', () => {
   const killed = { type: 'died', cause: 'was killed by SIGKILL', exitCode: null, servedMs: 5 } as const;
-  assert.match(text(after('claim', 'ready', 'tick', 'tick', 'tick', killed).actions), /the host gave no sign of life for 3 s and was killed; it is started again at once/);
+  assert.match(text(after('beat', 'claim', 'ready', 'tick', 'tick', 'tick', killed).actions), /the host gave no sign of life for 3 s and was killed; it is started again at once/);
   assert.match(text(after('claim', 'ready', STOP, 'stopDue', killed).actions), /while stopping, the host did not stop within 29000 ms and was killed/);
 });
 

@@ -14,7 +14,7 @@ export interface SupervisorState {
   /** Whether any host has been ready: one that ends by itself before is broken, not unlucky. */
   readonly wasReady: boolean;
   readonly deathsInRow: number;
-  /** Ticks since the last beat. Counted, not measured: after a pause of the whole machine one tick is due, not ten. */
+  /** Ticks since the last beat; below 0 before the first. Counted, not measured: after a pause of the whole machine one tick is due, not ten. */
   readonly silentTicks: number;
   readonly running: readonly string[];
   /** Why we killed the host, until its death arrives. */
@@ -48,6 +48,8 @@ export type SupervisorAction =
 export interface PolicyLimits {
   readonly restartWaitMs: number;
   readonly silentTicksMax: number;
+  /** More of them until the first beat: a process that starts on a starved machine reads its modules for long. */
+  readonly startTicks: number;
   /** From the first signal to SIGKILL. */
   readonly stopMs: number;
   /** A host that served for so long had not died in a row with its predecessor. */
@@ -63,7 +65,7 @@ export interface Step {
 
 export function firstStep(limits: PolicyLimits): Step {
   const state: SupervisorState = {
-    phase: 'starting', acceptor: 'nobody', wasReady: false, deathsInRow: 0, silentTicks: 0, running: [], killedFor: undefined, fatal: undefined,
+    phase: 'starting', acceptor: 'nobody', wasReady: false, deathsInRow: 0, silentTicks: -limits.startTicks, running: [], killedFor: undefined, fatal: undefined,
   };
   return { state, actions: [{ do: 'arm', timer: 'answerDue', afterMs: limits.restartWaitMs }, { do: 'spawn' }] };
 }
@@ -80,7 +82,7 @@ export function nextStep(state: SupervisorState, event: SupervisorEvent, limits:
     case 'giveUp': return kill(state, event.reason);
     case 'fatal': return { state: { ...state, fatal: { exitCode: event.exitCode, message: event.message } }, actions: [] };
     case 'died': return afterDeath(state, event, limits);
-    case 'retryDue': return state.phase === 'waiting' ? spawn(state) : { state, actions: [] };
+    case 'retryDue': return state.phase === 'waiting' ? spawn(state, limits) : { state, actions: [] };
     case 'answerDue': return afterAnswerDue(state);
     case 'stopDue': return kill(state, `did not stop within ${limits.stopMs} ms`);
     case 'stop': return afterStop(state, event.signalNumber, limits);
@@ -97,7 +99,7 @@ function afterTick(state: SupervisorState, limits: PolicyLimits): Step {
   if (state.phase === 'waiting') return { state, actions: [] };
   const silentTicks = state.silentTicks + 1;
   if (silentTicks < limits.silentTicksMax) return { state: { ...state, silentTicks }, actions: [] };
-  return kill({ ...state, silentTicks: 0 }, `gave no sign of life for ${limits.silentTicksMax} s`);
+  return kill(state, `gave no sign of life for ${limits.silentTicksMax} s`);
 }
 
 function afterClaim(state: SupervisorState): Step {
@@ -154,12 +156,12 @@ function restart(state: SupervisorState, cause: string, servedMs: number, limits
   const down: SupervisorState = { ...state, deathsInRow, phase: 'waiting', acceptor: state.acceptor === 'host' ? 'nobody' : state.acceptor };
   const news = log('error', 'host.died', describeDeath(cause, state.running, deathsInRow, delayMs));
   if (delayMs > 0) return { state: down, actions: [news, ...arms, { do: 'arm', timer: 'retryDue', afterMs: delayMs }] };
-  const { state: started, actions } = spawn(down);
+  const { state: started, actions } = spawn(down, limits);
   return { state: started, actions: [news, ...arms, ...actions] };
 }
 
-function spawn(state: SupervisorState): Step {
-  return { state: { ...state, phase: 'starting', silentTicks: 0, running: [], killedFor: undefined }, actions: [{ do: 'spawn' }] };
+function spawn(state: SupervisorState, limits: PolicyLimits): Step {
+  return { state: { ...state, phase: 'starting', silentTicks: -limits.startTicks, running: [], killedFor: undefined }, actions: [{ do: 'spawn' }] };
 }
 
 function kill(state: SupervisorState, reason: string): Step {

@@ -2,21 +2,29 @@
 // file, which the host process inherits: it lasts while either of them lives, and no longer, however they end.
 import { closeSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
 import { describeThrown, PilotlightError } from '../errors.ts';
 import type { Sockets } from './sockets.ts';
 
 /** Inside the store's folder; holds the process id of the supervisor, for people. */
 export const LOCK_FILE = 'lock';
 
+const ORPHAN_WAIT_MS = 10_000;
+const RETRY_MS = 50;
+
+export interface LockOptions {
+  readonly sockets: Pick<Sockets, 'lockFile'>;
+  readonly clock: Clock;
+}
+
 /** Makes the folder where it is missing. Gives the descriptor that holds the lock. */
-export function lockStore(store: string, sockets: Pick<Sockets, 'lockFile'>): number {
-  const file = join(store, LOCK_FILE);
+export async function lockStore(store: string, { sockets, clock }: LockOptions): Promise<number> {
   try {
     mkdirSync(store, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw unwritable(store, error);
   }
-  const fd = takeLock(store, file, sockets);
+  const fd = await takeLock(store, sockets, clock);
   try {
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`, 0);
@@ -27,23 +35,44 @@ export function lockStore(store: string, sockets: Pick<Sockets, 'lockFile'>): nu
   }
 }
 
-function takeLock(store: string, file: string, sockets: Pick<Sockets, 'lockFile'>): number {
-  try {
-    return sockets.lockFile(file);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EWOULDBLOCK')) throw unwritable(store, error);
-    const message = `the store ${store} is in use by another host${describeHolder(file)}; stop that one, or give this one a store of its own with --store`;
-    throw new PilotlightError('STORE_FAILED', message, { cause: error });
+async function takeLock(store: string, sockets: Pick<Sockets, 'lockFile'>, clock: Clock): Promise<number> {
+  const file = join(store, LOCK_FILE);
+  const untilMs = clock.nowMs() + ORPHAN_WAIT_MS;
+  for (;;) {
+    try {
+      return sockets.lockFile(file);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EWOULDBLOCK')) throw unwritable(store, error);
+      const pid = readHolder(file);
+      // Its supervisor is dead, so that host is dying: it frees memory of its devices first, which takes a while.
+      const isDying = pid !== undefined && !isAlive(pid);
+      if (!isDying || clock.nowMs() >= untilMs) throw inUse(store, pid, error);
+    }
+    await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
   }
 }
 
-function describeHolder(file: string): string {
+function readHolder(file: string): number | undefined {
   try {
     const pid = readFileSync(file, 'utf8').trim();
-    return /^\d{1,10}$/.test(pid) ? ` (process ${pid})` : '';
+    return /^[1-9]\d{0,9}$/.test(pid) ? Number(pid) : undefined;
   } catch {
-    return '';
+    return undefined;
   }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
+}
+
+function inUse(store: string, pid: number | undefined, cause: unknown): PilotlightError {
+  const holder = pid === undefined ? '' : ` (process ${pid})`;
+  const message = `the store ${store} is in use by another host${holder}; stop that one, or give this one a store of its own with --store`;
+  return new PilotlightError('STORE_FAILED', message, { cause });
 }
 
 function unwritable(store: string, error: unknown): PilotlightError {

@@ -15,7 +15,7 @@ function supervise() {
   const hosts: { listener: HostListener; sent: ToHost[] }[] = [];
   const supervisor = new Supervisor({
     clock,
-    limits: { restartWaitMs: 3000, silentTicksMax: 10, stopMs: 29_000, stableMs: 60_000, retryFirstMs: 250, retryMaxMs: 30_000 },
+    limits: { restartWaitMs: 3000, silentTicksMax: 10, startTicks: 20, stopMs: 29_000, stableMs: 60_000, retryFirstMs: 250, retryMaxMs: 30_000 },
     log: (_level, event) => trace.push(event),
     launch: (listener) => {
       const host = { listener, sent: [] as ToHost[] };
