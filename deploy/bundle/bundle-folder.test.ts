@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
 import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -161,4 +162,11 @@ test('fault 10: samples that differ in case alone are refused', async (t) => {
   // A file system where case does not count cannot hold both in the first place.
   if ((await readFile(path.join(folder, 'samples/a.json'), 'utf8')) === '2') return;
   await assert.rejects(bundleFolder(folder), { code: 'BAD_BUNDLE', message: /are one file where case does not count/ });
+});
+
+test('fault 10: a glob that leads to more files than a bundle may have is refused before they are read', async (t) => {
+  const folder = await functionFolder(t, WITH_MODEL, { 'm.onnx': '', 'samples/1.json': '{}' });
+  // Named but not readable as files: reading any of them would be another error.
+  for (let index = 0; index <= 10_000; index += 1) symlinkSync('nowhere', path.join(folder, `samples/s${index}.json`));
+  await assert.rejects(bundleFolder(folder), { code: 'BAD_BUNDLE', message: /samples\/\*\.json leads to more than 10000 files/ });
 });

@@ -1,8 +1,9 @@
 // Makes a bundle of a function's folder: reads the manifest, bundles the handler, hashes what the manifest names.
-// The same content gives the same bundle, wherever the folder stands.
+// The same content gives the same bundle, wherever the folder and the packages beside it stand.
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { PilotlightError } from '../../runtime/errors.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { readManifest } from '../manifest/read-manifest.ts';
 import { BUNDLE_LIMITS, bundleVersion, HANDLER_PATH, type Bundle, type BundleFile } from './bundle.ts';
@@ -50,8 +51,10 @@ async function filesToTake(root: string, manifest: Manifest): Promise<Map<string
     const field = `models.${binding}.warm.inputs`;
     for (const glob of model.warm.inputs) {
       for (const inner of warmInputPaths([glob], await listCandidates(root, glob))) taken.set(inner, field);
-      // The check of the whole bundle says it well; hashing a million files first would not.
-      if (taken.size > BUNDLE_LIMITS.files) return taken;
+      // Before a million files are hashed.
+      if (taken.size >= BUNDLE_LIMITS.files) {
+        throw new PilotlightError('BAD_BUNDLE', `${field}: ${glob} leads to more than ${BUNDLE_LIMITS.files} files; warm with fewer samples`);
+      }
     }
   }
   return taken;

@@ -1,5 +1,4 @@
 // Bundles a function's handler into one ES module with esbuild: TypeScript becomes JavaScript, packages come along, Node's own modules stay outside.
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildFailure, type BuildResult, type Message } from 'esbuild';
@@ -50,7 +49,7 @@ async function buildOrRefuse(folder: string, main: string): Promise<BuildResult>
       charset: 'utf8',
       banner: { js: REQUIRE_BANNER },
       define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
-      alias: existsSync(SDK_FILE) ? { pilotlight: SDK_FILE } : {},
+      alias: { pilotlight: SDK_FILE },
       loader: { '.txt': 'text', '.html': 'text', '.bin': 'binary' },
       logLevel: 'silent',
     });
