@@ -30,7 +30,10 @@ interface Box extends Size {
   readonly top: number;
 }
 
-/** Ink is whatever differs from the paper, and the paper is what most of the border shows: so dark on light, light on dark and colours are all the same. */
+/**
+ * Ink is whatever differs from the paper, and the paper is what most of the border shows: so dark on light, light on dark
+ * and colours are all the same.
+ */
 function inkOf({ width, height, rgba }: Picture): Float32Array {
   const border = borderOf(width, height);
   const at = (pixel: number, channel: number): number => rgba[pixel * 4 + channel] ?? 0;

@@ -51,7 +51,9 @@ const COLOUR_TYPES: Readonly<Record<number, ColourType>> = {
 const NO_COLOUR_TYPE: ColourType = { channels: 0, depths: [] };
 
 function splitChunks(bytes: Uint8Array): readonly Chunk[] {
-  if (SIGNATURE.some((byte, index) => bytes[index] !== byte)) throw new BadPicture('the body is not a PNG: send the bytes of a PNG file as they are');
+  if (SIGNATURE.some((byte, index) => bytes[index] !== byte)) {
+    throw new BadPicture('the body is not a PNG: send the bytes of a PNG file as they are');
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const chunks: Chunk[] = [];
   for (let offset = SIGNATURE.length; offset + 12 <= bytes.length;) {
@@ -74,15 +76,22 @@ function readHeader(chunks: readonly Chunk[]): Header {
     throw new BadPicture('the PNG is damaged: it must begin with one header chunk of 13 bytes');
   }
   const view = new DataView(first.content.buffer, first.content.byteOffset, first.content.byteLength);
-  const [width, height, depth, colourType, interlace] = [view.getUint32(0), view.getUint32(4), view.getUint8(8), view.getUint8(9), view.getUint8(12)];
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  const [depth, colourType, interlace] = [view.getUint8(8), view.getUint8(9), view.getUint8(12)];
   if (width === 0 || height === 0) throw new BadPicture(`the PNG is damaged: its header says ${width} x ${height} pixels`);
-  if (width * height > PIXELS_MAX) throw new BadPicture(`the picture has ${width} x ${height} pixels; send at most ${PIXELS_MAX}, as in 2048 x 2048`);
+  if (width * height > PIXELS_MAX) {
+    throw new BadPicture(`the picture has ${width} x ${height} pixels; send at most ${PIXELS_MAX}, as in 2048 x 2048`);
+  }
   const { channels, depths } = COLOUR_TYPES[colourType] ?? NO_COLOUR_TYPE;
   if (!depths.includes(depth)) throw new BadPicture(`the PNG is damaged: there is no colour type ${colourType} with ${depth} bits`);
   const isIndexed = colourType === 3;
-  if (isIndexed && !others.some(({ type }) => type === 'PLTE')) throw new BadPicture('the PNG is damaged: it has no palette for its colours');
+  if (isIndexed && !others.some(({ type }) => type === 'PLTE')) {
+    throw new BadPicture('the PNG is damaged: it has no palette for its colours');
+  }
   const isInterlaced = interlace !== 0;
-  if (isInterlaced && depth < 8) throw new BadPicture('interlaced PNGs with less than 8 bits a pixel are not read; save it without interlacing');
+  if (isInterlaced && depth < 8) {
+    throw new BadPicture('interlaced PNGs with less than 8 bits a pixel are not read; save it without interlacing');
+  }
   return { width, height, bitsPerPixel: channels * depth, isIndexed, isInterlaced };
 }
 

@@ -163,7 +163,7 @@ def as_picture(drawing, style):
 
 
 def write_samples(digits, labels):
-    """The first SAMPLES_PER_DIGIT held-out digits of each kind, whatever the model makes of them. 3-017.png shows a 3, number 17 of those held out."""
+    """The first held-out digits of each kind, whatever the model makes of them. 3-017.png shows a 3, number 17 of those held out."""
     folder = HERE / 'samples'
     folder.mkdir(exist_ok=True)
     for old in folder.glob('*.png'):

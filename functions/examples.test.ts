@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { HANDLER_PATH } from '../deploy/bundle/bundle.ts';
+import { bundleFolder, type BundleContent, type FolderBundle } from '../deploy/bundle/bundle-folder.ts';
+import { warmInputPaths } from '../deploy/bundle/warm-inputs.ts';
+import { findMismatch } from '../deploy/manifest/expectation.ts';
+import type { ManifestGolden } from '../deploy/manifest/manifest.ts';
+import { parseWarmSample } from '../deploy/rollout/warm-sample-file.ts';
+import { findFault } from '../runtime/residency/check-outputs.ts';
+import type { Handler } from '../runtime/sdk.ts';
+import { openEngineModel, type EngineModel } from '../test/support/engine-model.ts';
+import { handlerContext } from '../test/support/handler-context.ts';
+import { LENGTHS } from './langid/tokens.ts';
+
+const FUNCTIONS = fileURLToPath(new URL('../../functions/', import.meta.url));
+const EXAMPLES = ['hello', 'digits', 'langid'];
+
+function bundleOf(name: string): Promise<FolderBundle> {
+  return bundleFolder(path.join(FUNCTIONS, name));
+}
+
+async function bytesOf(content: BundleContent | undefined): Promise<Uint8Array> {
+  assert.ok(content !== undefined, 'the bundle has the file');
+  return 'file' in content ? await readFile(content.file) : content.bytes;
+}
+
+/** The bundled handler, imported from a file outside the checkout, as a host has it. */
+async function importHandler(t: TestContext, { contents }: FolderBundle): Promise<Handler> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'pilotlight-example-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = path.join(folder, HANDLER_PATH);
+  await writeFile(file, await bytesOf(contents.get(HANDLER_PATH)));
+  return ((await import(pathToFileURL(file).href)) as { default: Handler }).default;
+}
+
+/** The models of a bundle on the engine, by binding; closed when the test ends. */
+async function openModels(t: TestContext, name: string, { bundle }: FolderBundle): Promise<ReadonlyMap<string, EngineModel>> {
+  const opened = new Map<string, EngineModel>();
+  for (const [binding, { path: file }] of Object.entries(bundle.manifest.models)) {
+    const model = await openEngineModel(`functions/${name}/${file}`);
+    t.after(() => model.close());
+    opened.set(binding, model);
+  }
+  return opened;
+}
+
+async function requestOf({ request, headers, body }: ManifestGolden, contents: FolderBundle['contents']): Promise<Request> {
+  const [method = '', target = ''] = request.split(' ');
+  const bytes = body === undefined ? undefined : await bytesOf(contents.get(body));
+  return new Request(`http://localhost${target}`, { method, headers, ...(bytes === undefined ? {} : { body: bytes }) });
+}
+
+for (const name of EXAMPLES) {
+  test(`the bundled handler of ${name} answers its golden requests as the manifest says`, async (t) => {
+    const built = await bundleOf(name);
+    assert.deepEqual(built.warnings, []);
+    const handler = await importHandler(t, built);
+    const models = await openModels(t, name, built);
+    const env = { ...built.bundle.manifest.vars, ...Object.fromEntries([...models].map(([binding, { model }]) => [binding, model])) };
+    const { warm } = built.bundle.manifest;
+    assert.ok(warm.length > 0, 'there is a golden request');
+    for (const golden of warm) {
+      const response = await handler.fetch(await requestOf(golden, built.contents), env, handlerContext());
+      const answer = { status: response.status, body: new Uint8Array(await response.arrayBuffer()) };
+      assert.equal(findMismatch(golden.expect, answer), undefined, golden.request);
+    }
+  });
+}
+
+test('the warm inputs of langid cover every length that its handler pads to, and give what they promise', async (t) => {
+  const built = await bundleOf('langid');
+  const { LANGID } = built.bundle.manifest.models;
+  const opened = (await openModels(t, 'langid', built)).get('LANGID') ?? assert.fail('no model');
+  const lengths = new Set<number | undefined>();
+  for (const file of warmInputPaths(LANGID?.warm.inputs ?? [], built.contents.keys())) {
+    const sample = parseWarmSample(file, Buffer.from(await bytesOf(built.contents.get(file))).toString());
+    assert.ok(sample.expect !== undefined, `${file} says what must come out`);
+    assert.equal(findFault(opened.signature, sample, await opened.model.run(sample.inputs)), undefined, file);
+    lengths.add(sample.inputs['tokens']?.shape[1]);
+  }
+  assert.deepEqual([...lengths].toSorted(), [...LENGTHS].toSorted());
+});
