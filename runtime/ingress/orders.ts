@@ -6,7 +6,7 @@ import type { LinkRole } from './isolate-link.ts';
 import type { TargetPlan } from './target.ts';
 
 /** Where an ingress thread listens: a descriptor that it inherits, or an address of its own. */
-export type Listen = { readonly fd: number } | { readonly host: string; readonly port: number };
+export type Listen = { readonly fd: number; readonly backlog?: number } | { readonly host: string; readonly port: number };
 
 /** A module whose `openRecordSink(context)` takes the records of one ingress thread. */
 export interface SinkModule {

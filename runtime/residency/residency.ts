@@ -68,7 +68,8 @@ interface Failure {
 }
 
 interface Pool {
-  readonly plan: PoolPlan;
+  /** The newest version's: the files of older ones may be gone when the pool is loaded again. */
+  plan: PoolPlan;
   readonly versions: Set<string>;
   state: PoolState;
   load: Load | undefined;
@@ -101,6 +102,7 @@ export class PoolResidency implements Residency {
     for (const plan of plans) {
       const known = this.#pools.get(plan.spec.key);
       const pool = known ?? { plan, versions: new Set<string>(), state: 'absent', load: undefined, failure: undefined, unload: undefined };
+      pool.plan = plan;
       pool.versions.add(versionId);
       if (known === undefined) this.#pools.set(plan.spec.key, pool);
     }
@@ -128,6 +130,14 @@ export class PoolResidency implements Residency {
     return [...this.#pools.values()].map(({ plan, state, versions }) => {
       const found = stats.get(plan.spec.key);
       return { key: plan.spec.key, state, functions: [...versions], ...(found === undefined ? {} : { stats: found }) };
+    });
+  }
+
+  /** Statistics of loaded pools under the names that people know them by. */
+  namedStats(): readonly { readonly function: string; readonly binding: string; readonly stats: PoolStats }[] {
+    return this.#options.engine.stats().flatMap((stats) => {
+      const plan = this.#pools.get(stats.key)?.plan;
+      return plan === undefined ? [] : [{ function: plan.function, binding: plan.binding, stats }];
     });
   }
 

@@ -12,7 +12,10 @@ export interface LogOptions {
 /** Writes without blocking: a reader that stalls must not stall requests. */
 export function openLog(options: LogOptions): { readonly log: Log; flush(): void } {
   const destination = pino.destination({ dest: 1, sync: false, maxLength: 16 * 1024 * 1024 });
-  const log = pino({ level: options.level, base: { 'service.name': 'pilotlight' }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }, destination);
+  const log = pino({
+    level: options.level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event',
+    formatters: { level: (label) => ({ level: label }) },
+  }, destination);
   return {
     log,
     flush: () => {

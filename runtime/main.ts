@@ -1,0 +1,127 @@
+// The host process: builds all parts from the settings, in the order in which they need each other, and closes them
+// in reverse. Nothing here decides anything, and nobody imports it.
+import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
+import { createAdmin } from '../deploy/admin/admin.ts';
+import { openAdminServer } from '../deploy/admin/admin-server.ts';
+import { Rollout } from '../deploy/rollout/rollout.ts';
+import { Store } from '../deploy/store/store.ts';
+import { realClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { NativeEngine } from './engine/native-engine.ts';
+import { DataPlaneThreads } from './ingress/data-plane.ts';
+import { LastUsed, readLastUsed } from './residency/last-used.ts';
+import { loadOrder } from './residency/load-order.ts';
+import { PoolResidency } from './residency/residency.ts';
+import { HostLink } from './supervisor/host-link.ts';
+import type { HostDescriptors } from './supervisor/messages.ts';
+import { openLog, type Log } from './telemetry/log.ts';
+import { openSpanExport, wantsSpans } from './telemetry/span-export.ts';
+import type { MeterReport } from './telemetry/request-meter.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+
+/** Answers of the admin API that are under way when the host stops. */
+const ADMIN_CLOSE_MS = 1_000;
+const SERVICE_VERSION = '0.1.0';
+const LOAD_TIMEOUT_MS = 60_000;
+const REMEMBER_EVERY_MS = 5_000;
+/** Longest silence inside a request's body. */
+const BODY_IDLE_TIMEOUT_MS = 10_000;
+/** Of each ingress thread. */
+const CONNECTIONS_MAX = 20_000;
+
+const link = await HostLink.connect();
+const { log, flush } = openLog({ level: link.config.logLevel });
+try {
+  await run(link.config, link.descriptors);
+} catch (error) {
+  log.error({ err: error }, 'host.failed');
+  flush();
+  link.fatal(error);
+}
+
+async function run(config: Config, descriptors: HostDescriptors): Promise<void> {
+  const engine = new NativeEngine(config.onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary: config.onnxruntimeLibrary });
+  const store = await Store.open(config.store, { versionsKept: config.versionsKept, secretsDir: config.secretsDir });
+  for (const note of store.notes) log.warn({ note }, 'store.note');
+  const { telemetry, residency } = await openResidency(config, engine, log);
+  // Supervisor and host take turns on the sockets: from here on connections are this process's.
+  await link.claim();
+  const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency });
+  const lastUsedFile = join(config.store, 'last-used.json');
+  const remembered = await readLastUsed(lastUsedFile);
+  const rollout = new Rollout({
+    store, dataPlane, residency, engine, clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
+    onRecord: (record) => telemetry.rollout(record),
+    loadFirst: (pools) => loadOrder(pools, remembered),
+  });
+  let waitsFor: string | undefined = 'what is deployed is being started and warmed';
+  const app = createAdmin({
+    store, rollout, dataPlane, residency, clock: realClock, token: await store.token(), hostNames: [hostname(), config.adminHost],
+    capabilities: () => engine.capabilities(),
+    live: () => ({ ok: true }),
+    ready: () => (waitsFor === undefined ? { ok: true } : { ok: false, reason: waitsFor }),
+    metrics: () => telemetry.openMetrics(),
+    traces: { recent: (countMax) => telemetry.recentTraces(countMax), find: (requestId) => telemetry.findTrace(requestId) },
+  });
+  const admin = await openAdminServer({ app, descriptor: descriptors.admin, backlog: descriptors.backlog });
+
+  const lastUsed = new LastUsed(lastUsedFile);
+  const remembering = setInterval(() => void lastUsed.remember(residency.pools()), REMEMBER_EVERY_MS);
+  link.onStop((drainTimeoutMs) => void stop(drainTimeoutMs));
+
+  for (const { error, warnings, ...restored } of await rollout.restore()) {
+    if (error !== undefined) log.error({ ...restored, error }, 'function.not_restored');
+    for (const warning of warnings) log.warn({ ...restored, warning }, 'function.restored_with_warning');
+  }
+  if (waitsFor !== 'stopping') {
+    waitsFor = undefined;
+    dataPlane.announce('ready');
+    link.ready();
+    log.info({ port: descriptors.port, adminPort: descriptors.adminPort, functions: Object.keys(store.state().functions) }, 'host.ready');
+  }
+
+  async function stop(drainTimeoutMs: number): Promise<void> {
+    waitsFor = 'stopping';
+    log.info({ drainTimeoutMs }, 'host.stopping');
+    clearInterval(remembering);
+    await lastUsed.remember(residency.pools());
+    const cut = await dataPlane.close(drainTimeoutMs);
+    link.released();
+    await rollout.close();
+    await admin.close(ADMIN_CLOSE_MS);
+    await telemetry.close();
+    await store.close();
+    link.close();
+    log.info({ cut }, 'host.stopped');
+    flush();
+    process.exit(0);
+  }
+}
+
+async function openResidency(config: Config, engine: NativeEngine, to: Log): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
+  const spanExport = wantsSpans(process.env) ? await openSpanExport({ serviceVersion: SERVICE_VERSION, instanceId: `${hostname()}-${process.pid}` }) : undefined;
+  const telemetry: Telemetry = new Telemetry({ log: to, ...(spanExport === undefined ? {} : { spanExport }), pools: () => residency.namedStats() });
+  const residency: PoolResidency = new PoolResidency({
+    engine, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS, onLoad: (record) => telemetry.load(record),
+  });
+  return { telemetry, residency };
+}
+
+function openDataPlane(
+  config: Config, descriptors: HostDescriptors, { telemetry, residency }: { readonly telemetry: Telemetry; readonly residency: PoolResidency },
+): Promise<DataPlaneThreads> {
+  return DataPlaneThreads.open({
+    listen: descriptors.ingress.map((fd) => ({ fd, backlog: descriptors.backlog })),
+    engine: { url: new URL('./isolates/native-engine-module.js', import.meta.url).href, settings: undefined },
+    sink: { url: new URL('./telemetry/meter-sink.js', import.meta.url).href, settings: undefined },
+    traceSampling: config.traceSampling,
+    bodyIdleTimeoutMs: BODY_IDLE_TIMEOUT_MS,
+    connectionsMax: CONNECTIONS_MAX,
+    acquire: (key, name, binding) => residency.ensure(key, { reason: 'request', function: name, binding }),
+    onIsolate: (record) => telemetry.isolate(record),
+    onLog: ({ level, text, source, timeMs: _timeMs, ...about }) => log[level]({ ...about, text }, `${source}.log`),
+    onSink: (_thread, report) => telemetry.metered(report as MeterReport),
+    onFatal: (error) => link.giveUp(error.message),
+  });
+}
