@@ -110,7 +110,7 @@ async function trace(requestId: string): Promise<KeptTrace> {
   const token = (await readFile(join(store, 'token'), 'utf8')).trim();
   const response = await fetch(`${admin}/v1/traces/${requestId}`, { headers: { authorization: `Bearer ${token}` } });
   if (!response.ok) throw new Error(`the trace of request ${requestId} was not kept: ${response.status} ${await response.text()}`);
-  return (await response.json()) as KeptTrace;
+  return ((await response.json()) as { readonly trace: KeptTrace }).trace;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
