@@ -51,7 +51,7 @@ async function dial(port = listeners.port): Promise<Socket> {
 }
 
 test('everybody is answered 503 with the code, a request id and when to come again', async () => {
-  answerer.open();
+  answerer.open('all');
   const { answer, body } = await ask({ path: '/digits?x=1' });
   assert.equal(answer.statusCode, 503);
   assert.equal(answer.headers['content-type'], 'application/problem+json');
@@ -63,13 +63,13 @@ test('everybody is answered 503 with the code, a request id and when to come aga
 });
 
 test('a client that is still sending a large body gets its answer, not a reset', async () => {
-  answerer.open();
+  answerer.open('all');
   const { answer } = await ask({ method: 'POST' }, Buffer.alloc(8 * 1024 * 1024));
   assert.equal(answer.statusCode, 503);
 });
 
 test('a client that asks first keeps its body', async () => {
-  answerer.open();
+  answerer.open('all');
   const asking = request({ host: '127.0.0.1', port: listeners.port, agent: false, method: 'POST', headers: { expect: '100-continue', 'content-length': 10 } });
   asking.on('continue', () => assert.fail('told to go on'));
   asking.flushHeaders();
@@ -80,16 +80,25 @@ test('a client that asks first keeps its body', async () => {
 });
 
 test('on the admin port liveness is yes and everything else is 503', async () => {
-  answerer.open();
+  answerer.open('all');
   const port = listeners.adminPort;
   assert.equal((await ask({ port, path: '/livez' })).answer.statusCode, 200);
   assert.equal((await ask({ port, path: '/readyz' })).answer.statusCode, 503);
   assert.equal((await ask({ path: '/livez' })).answer.statusCode, 503);
 });
 
+test('while a host drains its admin port is left to it', async () => {
+  answerer.open('all');
+  answerer.open('functions');
+  assert.equal((await ask()).answer.statusCode, 503);
+  const admin = createServer((socket) => socket.end('the host')).listen({ fd: sockets.duplicate(listeners.admin) });
+  assert.equal(await text(await dial(listeners.adminPort)), 'the host');
+  admin.close();
+});
+
 test('before it opens and after it closes connections wait for the next listener and are refused by nobody', async () => {
   const early = ask();
-  answerer.open();
+  answerer.open('all');
   assert.equal((await early).answer.statusCode, 503);
   answerer.close();
   const waiting = [await dial(), await dial(), await dial(), await dial()];
@@ -107,7 +116,7 @@ test('before it opens and after it closes connections wait for the next listener
 });
 
 test('fault 54: idle connections do not use up the descriptors: the rest waits, and is answered when they are cut', { timeout: 10_000 }, async () => {
-  answerer.open();
+  answerer.open('all');
   const idle = await Promise.all(Array.from({ length: 128 }, () => dial()));
   const closed = Promise.all(idle.map((socket) => once(socket, 'close')));
   // Each connection that was taken has a cut armed.
@@ -122,11 +131,11 @@ test('fault 54: without descriptors it says so, answers nobody, and answers when
   duplicate = () => {
     throw new Error('fcntl: Too many open files');
   };
-  answerer.open();
+  answerer.open('all');
   assert.deepEqual(failures, ['fcntl: Too many open files']);
   const waiting = ask();
   duplicate = sockets.duplicate;
-  answerer.open();
+  answerer.open('all');
   assert.equal((await waiting).answer.statusCode, 503);
 });
 

@@ -19,6 +19,9 @@ const CONNECTION_MS = 2000;
 /** New connections are answered for so long at the end, should they never cease. */
 const FINISH_MS = 200;
 
+/** functions: the host still answers its admin API, while it drains. */
+export type AnswerScope = 'functions' | 'all';
+
 export interface Excuse {
   readonly code: 'RESTARTING' | 'DRAINING';
   readonly message: string;
@@ -40,6 +43,7 @@ export class Answerer {
   readonly #functions: HttpServer;
   readonly #admin: HttpServer;
   #state: 'closed' | 'open' | 'full' = 'closed';
+  #scope: AnswerScope = 'all';
   #listening: Listener[] = [];
   #accepted = 0;
 
@@ -50,8 +54,11 @@ export class Answerer {
     this.#admin = this.#speaker((path) => path === '/livez');
   }
 
-  open(): void {
-    if (this.#state !== 'closed') return;
+  /** Again is harmless; with another scope it widens or narrows. */
+  open(scope: AnswerScope): void {
+    if (this.#state !== 'closed' && this.#scope === scope) return;
+    this.close();
+    this.#scope = scope;
     this.#state = 'open';
     this.#listen();
   }
@@ -63,7 +70,7 @@ export class Answerer {
 
   /** Answers whoever still waits in the kernel, then closes and lets the answers out. For the end: nobody listens after. */
   async finish(): Promise<void> {
-    this.open();
+    this.open('all');
     const untilMs = this.#options.clock.nowMs() + FINISH_MS;
     for (let before = -1; before !== this.#accepted && this.#options.clock.nowMs() < untilMs;) {
       before = this.#accepted;
@@ -80,7 +87,7 @@ export class Answerer {
     const { ingress, admin } = this.#options.listeners;
     try {
       for (const fd of ingress) this.#accept(fd, this.#functions);
-      this.#accept(admin, this.#admin);
+      if (this.#scope === 'all') this.#accept(admin, this.#admin);
     } catch (error) {
       this.#fail(error);
     }

@@ -105,7 +105,7 @@ export class HostLink {
     this.#send({ type: 'running', functions });
   }
 
-  /** Stopping and no longer listening: from now on the supervisor answers new connections. */
+  /** Stopping and no longer listening for functions (admin may): from now on the supervisor answers new connections there. */
   released(): void {
     this.#send({ type: 'released' });
   }
@@ -117,6 +117,11 @@ export class HostLink {
 
   /** Ends this process and the supervisor: for what a restart would only meet again (a bad setting, a corrupt store). */
   fatal(error: unknown, exitCode = 1): void {
+    // A start that a stop has interrupted is no failure.
+    if (this.#stopMs !== undefined && error instanceof PilotlightError && error.code === 'DRAINING') {
+      this.#options.channel.exit(0);
+      return;
+    }
     const exit = (): void => void this.#options.channel.exit(exitCode);
     this.#options.clock.after(LAST_WORDS_MS, exit);
     this.#send({ type: 'fatal', message: describeThrown(error), exitCode }, exit);

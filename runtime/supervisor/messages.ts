@@ -40,7 +40,7 @@ export type FromHost =
   | { readonly type: 'claim' }
   | { readonly type: 'ready' }
   | { readonly type: 'running'; readonly functions: readonly string[] }
-  /** Stopping, and no longer listening: from here on the supervisor answers. */
+  /** Stopping, and no longer listening for functions: from here on the supervisor answers there. */
   | { readonly type: 'released' }
   /** Wants to be killed and replaced: a device is lost, native code hangs. */
   | { readonly type: 'giveUp'; readonly reason: string }

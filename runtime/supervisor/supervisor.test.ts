@@ -32,7 +32,7 @@ function supervise() {
     },
     start: { config: readConfig({ env: {}, folder: '/nowhere' }).config, descriptors: DESCRIPTORS, supervisorPid: 1 },
     answerer: {
-      open: () => trace.push('answer'),
+      open: (scope) => trace.push(`answer ${scope}`),
       close: () => trace.push('silent'),
       finish: async () => void trace.push('finish'),
     },
@@ -78,7 +78,7 @@ test('connections wait for a restart of less than 3 s and are answered in a long
   host().listener.message({ type: 'beat' });
   clock.advance(1);
   host().listener.message({ type: 'claim' });
-  assert.deepEqual(trace.slice(2).filter((entry) => entry !== 'supervisor.answers'), ['answer', 'answer', 'silent', 'granted']);
+  assert.deepEqual(trace.slice(2).filter((entry) => entry !== 'supervisor.answers'), ['answer all', 'answer all', 'silent', 'granted']);
 });
 
 test('a host that beats every second lives; one that is silent for 10 s is killed once', () => {
@@ -113,7 +113,7 @@ test('a stop tells the host, and ends when it has ended, with nothing left to do
   host().listener.message({ type: 'released' });
   host().listener.died({ cause: 'ended with exit code 0', exitCode: 0 });
   assert.deepEqual(await supervisor.ended, { exitCode: 0 });
-  assert.deepEqual(trace.slice(-4), ['stop', 'supervisor.stops', 'answer', 'finish']);
+  assert.deepEqual(trace.slice(-4), ['stop', 'supervisor.stops', 'answer functions', 'finish']);
   assert.equal(clock.pending, 0);
 });
 

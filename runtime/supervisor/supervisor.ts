@@ -1,6 +1,7 @@
 // Drives policy.ts: feeds it what happens to the host process, does what it says. Holds the state, the timers
 // and the one live host; decides nothing itself.
 import type { Clock, Timer } from '../clock.ts';
+import type { AnswerScope } from './answerer.ts';
 import type { HostListener, HostProcess } from './host-process.ts';
 import type { FromHost, HostDeath, ToHost } from './messages.ts';
 import { firstStep, nextStep, retryDelayMs } from './policy.ts';
@@ -17,7 +18,7 @@ export interface SupervisorParts {
   readonly launch: (listener: HostListener) => HostProcess;
   /** The first message to each host, but for what only this class knows. */
   readonly start: Omit<ToHost & { type: 'start' }, 'type' | 'deathsInRow' | 'lastDeath'>;
-  readonly answerer: { open(): void; close(): void; finish(): Promise<void> };
+  readonly answerer: { open(scope: AnswerScope): void; close(): void; finish(): Promise<void> };
 }
 
 export class Supervisor {
@@ -83,12 +84,16 @@ export class Supervisor {
       case 'kill': return this.#host?.kill();
       case 'grant': return this.#host?.send({ type: 'granted' });
       case 'tellStop': return this.#host?.send({ type: 'stop' });
-      case 'answer': return this.#parts.answerer.open();
+      case 'answer': return this.#answer();
       case 'fallSilent': return this.#parts.answerer.close();
       case 'arm': return this.#arm(action.timer, action.afterMs, () => this.#happen({ type: action.timer }));
       case 'log': return this.#parts.log(action.level, action.event, action.text);
       case 'end': return this.#end(action.end, action.waiting);
     }
+  }
+
+  #answer(): void {
+    this.#parts.answerer.open(this.#state.phase === 'stopping' ? 'functions' : 'all');
   }
 
   #spawn(): void {
@@ -120,7 +125,7 @@ export class Supervisor {
   #tick(): void {
     this.#arm('tick', TICK_MS, () => this.#tick());
     // Again, should it have failed for want of descriptors.
-    if (this.#state.acceptor === 'supervisor') this.#parts.answerer.open();
+    if (this.#state.acceptor === 'supervisor') this.#answer();
     this.#happen({ type: 'tick' });
   }
 
