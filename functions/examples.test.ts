@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HANDLER_PATH } from '../deploy/bundle/bundle.ts';
 import { bundleFolder, type BundleContent, type FolderBundle } from '../deploy/bundle/bundle-folder.ts';
 import { warmInputPaths } from '../deploy/bundle/warm-inputs.ts';
+import { bindingTypes } from '../deploy/manifest/binding-types.ts';
 import { findMismatch } from '../deploy/manifest/expectation.ts';
 import type { ManifestGolden } from '../deploy/manifest/manifest.ts';
 import { parseWarmSample } from '../deploy/rollout/warm-sample-file.ts';
@@ -68,6 +69,14 @@ for (const name of EXAMPLES) {
       const answer = { status: response.status, body: new Uint8Array(await response.arrayBuffer()) };
       assert.equal(findMismatch(golden.expect, answer), undefined, golden.request);
     }
+  });
+}
+
+for (const name of EXAMPLES) {
+  test(`env.d.ts of ${name} is what \`pilotlight types\` writes`, async (t) => {
+    const built = await bundleOf(name);
+    const signatures = new Map([...await openModels(t, name, built)].map(([binding, { signature }]) => [binding, signature]));
+    assert.equal(await readFile(path.join(FUNCTIONS, name, 'env.d.ts'), 'utf8'), bindingTypes(built.bundle.manifest, signatures));
   });
 }
 

@@ -1,9 +1,25 @@
-// Written by `pilotlight types` from pilotlight.jsonc and digits.onnx: what the handler finds in `env`.
+// Written by `pilotlight types` from the manifest and its models. Run it again when they change.
 import type { Model } from 'pilotlight';
 
+/** What the handler of `digits` finds in `env`. */
 export interface Env {
+  /** digits.onnx */
   readonly DIGITS: Model<
-    { readonly image: { readonly type: 'float32'; readonly shape: readonly [batch: number, 1, 28, 28]; readonly data: Float32Array } },
-    { readonly logits: { readonly type: 'float32'; readonly shape: readonly [batch: number, 10]; readonly data: Float32Array } }
+    {
+      /** float32 [batch, 1, 28, 28] */
+      readonly image: {
+        readonly type: 'float32';
+        readonly shape: readonly number[];
+        readonly data: Float32Array;
+      };
+    },
+    {
+      /** float32 [batch, 10] */
+      readonly logits: {
+        readonly type: 'float32';
+        readonly shape: readonly number[];
+        readonly data: Float32Array;
+      };
+    }
   >;
 }

@@ -1,4 +1,8 @@
-// Written by `pilotlight types` from pilotlight.jsonc: what the handler finds in `env`.
+// Written by `pilotlight types` from the manifest and its models. Run it again when they change.
+export {};
+
+/** What the handler of `hello` finds in `env`. */
 export interface Env {
+  /** From `vars` of the manifest. */
   readonly GREETING: string;
 }

@@ -1,9 +1,25 @@
-// Written by `pilotlight types` from pilotlight.jsonc and langid.onnx: what the handler finds in `env`.
+// Written by `pilotlight types` from the manifest and its models. Run it again when they change.
 import type { Model } from 'pilotlight';
 
+/** What the handler of `langid` finds in `env`. */
 export interface Env {
+  /** langid.onnx */
   readonly LANGID: Model<
-    { readonly tokens: { readonly type: 'int64'; readonly shape: readonly [batch: number, tokens: number]; readonly data: BigInt64Array } },
-    { readonly logits: { readonly type: 'float32'; readonly shape: readonly [batch: number, 20]; readonly data: Float32Array } }
+    {
+      /** int64 [batch, tokens] */
+      readonly tokens: {
+        readonly type: 'int64';
+        readonly shape: readonly number[];
+        readonly data: BigInt64Array;
+      };
+    },
+    {
+      /** float32 [batch, 20] */
+      readonly logits: {
+        readonly type: 'float32';
+        readonly shape: readonly number[];
+        readonly data: Float32Array;
+      };
+    }
   >;
 }
