@@ -73,17 +73,16 @@ export class Channel {
   run(pool: PoolHandle, slot: number, inputs: Tensors, options: RunOptions): Promise<RunResult> {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    const id = this.#freeIds.pop() ?? this.#flights.length;
+    const id = this.#freeIds.pop() ?? this.#flights.push(undefined) - 1;
     try {
       this.#submit(id, pool, slot, inputs, options);
     } catch (error) {
-      if (this.#flights[id] === undefined) this.#flights[id] = undefined; // a new id has its place from now on
       this.#freeIds.push(id);
       return Promise.reject(error as Error);
     }
     const flight = new Flight(pool.signature.outputs);
     this.#flights[id] = flight;
-    if (signal !== undefined) flight.watch(signal, () => this.addon.cancel(id));
+    if (signal !== undefined) flight.obey(signal, () => this.addon.cancel(id));
     return flight.promise;
   }
 
@@ -94,9 +93,9 @@ export class Channel {
       const wanted = options.outputs === undefined ? undefined : wantedOutputs(pool.signature, options.outputs);
       const direct = this.#writer.write(id, pool.index, slot, options.deadlineMs, check, wanted);
       const code = this.addon.submit(direct);
-      if (code !== 0) throw nativeError(code, this.addon.reason());
+      if (code !== 0) throw nativeError(code, withName(this.addon.reason(), pool.signature));
     } finally {
-      check.forget();
+      check.end();
     }
   }
 
@@ -144,6 +143,11 @@ function wantedOutputs(signature: Signature, names: readonly string[]): boolean[
     wanted[index] = true;
   }
   return wanted;
+}
+
+/** Native knows inputs by number. */
+function withName(reason: string, { inputs }: Signature): string {
+  return reason.replace(/^input (\d+):/, (found, index) => `input "${inputs[Number(index)]?.name ?? found}":`);
 }
 
 let ofThisThread: Channel | undefined;

@@ -1,7 +1,7 @@
 // Holds a caller's inputs against a model's signature, before anything is copied. Reads every property of the caller's objects exactly
 // once, so that what was checked is what is sent; native checks lengths again. One check serves one thread: it keeps its findings.
 import { PilotlightError } from '../errors.ts';
-import { ELEMENT_TYPES, type ElementType, type Signature, type TensorData, type TensorSpec, type Tensors } from './tensor.ts';
+import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from './tensor.ts';
 
 /** What the check knows of one input beforehand. */
 interface InputPlan {
@@ -31,7 +31,7 @@ const lengthOf = getterOf('length') as (this: unknown) => number;
 export class InputCheck {
   readonly inputs: readonly InputPlan[];
   /** Findings of the last check: data, number of elements and of axes by input; all dimensions one after the other. */
-  readonly data: (TensorData | undefined)[];
+  readonly data: unknown[];
   readonly elements: number[];
   readonly ranks: number[];
   readonly dims: number[] = [];
@@ -39,6 +39,7 @@ export class InputCheck {
   /** Size of each symbol, and the input that said so first. */
   readonly #sizes: number[];
   readonly #sizedBy: string[] = [];
+  #isBusy = false;
 
   constructor(signature: Signature) {
     const symbols = [...new Set(signature.inputs.flatMap(({ shape }) => shape.filter((axis) => typeof axis === 'string')))];
@@ -54,13 +55,22 @@ export class InputCheck {
   check(inputs: Tensors): void {
     if (typeof inputs !== 'object' || inputs === null) throw refusal(`the inputs are ${describe(inputs)}: expected an object with ${this.#wanted()}`);
     if (Object.keys(inputs).length !== this.inputs.length) this.#refuseNames(inputs);
-    for (let s = 0; s < this.#sizes.length; s++) this.#sizes[s] = 0;
-    this.dims.length = 0;
+    this.#begin();
     for (let i = 0; i < this.inputs.length; i++) this.#checkInput(i, this.inputs[i]!, inputs); // i < length
+    // Last, when no getter of the caller runs any more: it could take away a buffer that was looked at.
+    for (let i = 0; i < this.inputs.length; i++) checkData(this.inputs[i]!, this.elements[i]!, this.data[i]);
   }
 
-  /** Lets go of the caller's arrays. */
-  forget(): void {
+  #begin(): void {
+    if (this.#isBusy) throw refusal('an input ran the same model while it was being read');
+    this.#isBusy = true;
+    for (let s = 0; s < this.#sizes.length; s++) this.#sizes[s] = 0;
+    this.dims.length = 0;
+  }
+
+  /** After every check: lets go of the findings and of the caller's arrays. */
+  end(): void {
+    this.#isBusy = false;
     for (let i = 0; i < this.data.length; i++) this.data[i] = undefined;
   }
 
@@ -70,9 +80,7 @@ export class InputCheck {
     if (typeof tensor !== 'object' || tensor === null) throw refused(input, `found ${describe(tensor)} instead of { type, shape, data }`);
     const { type, shape, data } = tensor as { type?: unknown; shape?: unknown; data?: unknown };
     if (type !== input.type) throw refused(input, `found type ${describe(type)}`);
-    const elements = this.#checkShape(index, input, shape);
-    checkData(input, elements, data);
-    this.elements[index] = elements;
+    this.elements[index] = this.#checkShape(index, input, shape);
     this.data[index] = data;
   }
 
@@ -135,7 +143,7 @@ function planOf(spec: TensorSpec, symbols: readonly string[]): InputPlan {
   return { spec, name: spec.name, type: spec.type, onnx, bytes, rank: spec.anyRank ? -1 : axes.length, arrayName: array.name, axes };
 }
 
-function checkData(input: InputPlan, elements: number, data: unknown): asserts data is TensorData {
+function checkData(input: InputPlan, elements: number, data: unknown): void {
   if (input.type === 'string') return checkStrings(input, elements, data);
   const tag = tagOf.call(data);
   if (tag !== input.arrayName) throw refused(input, `found ${tag ?? describe(data)} as data: ${adviceFor(input)}`);
@@ -146,7 +154,7 @@ function checkData(input: InputPlan, elements: number, data: unknown): asserts d
   }
 }
 
-function checkStrings(input: InputPlan, elements: number, data: unknown): asserts data is readonly string[] {
+function checkStrings(input: InputPlan, elements: number, data: unknown): void {
   if (!Array.isArray(data)) throw refused(input, `found ${tagOf.call(data) ?? describe(data)} as data: an array of strings is wanted`);
   if (data.length !== elements) throw refused(input, `found ${data.length} elements: the shape needs ${elements}`);
   const odd = data.findIndex((item) => typeof item !== 'string');

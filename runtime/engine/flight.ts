@@ -1,14 +1,15 @@
-// One run between submit and result. It is the listener of its own signal, and settles its promise once, whatever comes first.
+// One run between submit and result. It settles its promise once, by result, failure or signal, whatever comes first.
+import { AbortWatch, type Abortable } from './abort-watch.ts';
 import type { RunResult } from './port.ts';
 import type { TensorSpec } from './tensor.ts';
 
-export class Flight {
+export class Flight implements Abortable {
   readonly outputs: readonly TensorSpec[];
   readonly promise: Promise<RunResult>;
   readonly #resolve: (result: RunResult) => void;
   readonly #reject: (reason: unknown) => void;
-  #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
+  #watch: AbortWatch | undefined;
+  #cancel: (() => void) | undefined;
 
   constructor(outputs: readonly TensorSpec[]) {
     this.outputs = outputs;
@@ -17,35 +18,32 @@ export class Flight {
     this.#reject = rejectOfNewest;
   }
 
-  /** Rejects with the signal's reason and calls `onAbort`, unless the result is first. */
-  watch(signal: AbortSignal, onAbort: () => void): void {
-    this.#signal = signal;
-    this.#onAbort = onAbort;
-    signal.addEventListener('abort', this, { once: true });
+  /** From now on the signal ends it: rejects with its reason, and calls `cancel`. */
+  obey(signal: AbortSignal, cancel: () => void): void {
+    this.#cancel = cancel;
+    this.#watch = AbortWatch.join(signal, this);
   }
 
-  /** Of EventListener. */
-  handleEvent(): void {
-    this.#reject(this.#signal?.reason);
-    this.#onAbort?.();
-    this.#unwatch();
+  abort(reason: unknown): void {
+    this.#reject(reason);
+    this.#cancel?.();
+    this.#leave();
   }
 
   resolve(result: RunResult): void {
-    this.#unwatch();
+    this.#leave();
     this.#resolve(result);
   }
 
   reject(reason: unknown): void {
-    this.#unwatch();
+    this.#leave();
     this.#reject(reason);
   }
 
-  #unwatch(): void {
-    if (this.#signal === undefined) return;
-    this.#signal.removeEventListener('abort', this);
-    this.#signal = undefined;
-    this.#onAbort = undefined;
+  #leave(): void {
+    this.#watch?.leave(this);
+    this.#watch = undefined;
+    this.#cancel = undefined;
   }
 }
 

@@ -30,6 +30,8 @@ export class NativeEngine implements EngineControl {
 
   async load(spec: PoolSpec): Promise<LoadedPool> {
     const { addon } = this.#channel;
+    const { slots, threads, queue } = spec;
+    assert(slots >= 1 && threads >= 1 && queue.max >= 0 && queue.timeoutMs >= 0, `pool ${spec.key} with ${JSON.stringify({ slots, threads, queue })}`);
     const loaded = await this.#channel.ask<LoadedPool>((id) => addon.load(id, spec));
     this.#pools.set(spec.key, this.#channel.pool(spec.key, loaded.signature));
     return loaded;

@@ -104,6 +104,7 @@ Status ReadInput(napi_env env, const Frame& frame, napi_value direct, size_t ind
       return Status::Error(Code::kNoMemory, "input " + std::to_string(index) + ": the system refused " + std::to_string(size) + " bytes for its copy");
     }
     if (place != kDirect) {
+      if (place + static_cast<double>(size) > static_cast<double>(kStagingBytes)) return BadInput(index, "it does not fit where it was staged");
       CopyBytes(tensor->type, frame.staging + static_cast<size_t>(place), size, tensor->bytes.data());
       return Status::Ok();
     }
