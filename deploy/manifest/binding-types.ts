@@ -14,7 +14,7 @@ export function bindingTypes(manifest: Manifest, signatures: ReadonlyMap<string,
     ...Object.keys(manifest.vars).sort().map((name) => `  /** From \`vars\` of the manifest. */\n  readonly ${name}: string;\n`),
     ...[...manifest.secrets].sort().map((name) => `  /** A secret; \`pilotlight secret put ${manifest.name} ${name}\` sets it. */\n  readonly ${name}: string;\n`),
   ];
-  const importLine = models.length === 0 ? 'export {};\n' : "import type { Model } from 'pilotlight';\n";
+  const importLine = models.length === 0 ? '' : "import type { Model } from 'pilotlight';\n";
   const members = fields.length === 0 ? '' : `\n${fields.join('')}`;
   return `${HEAD}${importLine}\n/** What the handler of \`${manifest.name}\` finds in \`env\`. */\nexport interface Env {${members}}\n`;
 }

@@ -1,5 +1,4 @@
 // Written by `pilotlight types` from the manifest and its models. Run it again when they change.
-export {};
 
 /** What the handler of `hello` finds in `env`. */
 export interface Env {
