@@ -10,7 +10,13 @@ export class NativeClient implements EngineClient {
   readonly #pools = new Map<string, PoolHandle>();
 
   run(key: string, signature: Signature, inputs: Tensors, options: RunOptions): Promise<RunResult> {
-    return this.#channel.run(this.#pool(key, signature), ANY_SLOT, inputs, options);
+    let pool: PoolHandle;
+    try {
+      pool = this.#pool(key, signature);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return this.#channel.run(pool, ANY_SLOT, inputs, options);
   }
 
   /** Keeps an open pool resident until released; throws NOT_RESIDENT. A thread that ends lets all of its holds go. */
