@@ -241,3 +241,46 @@ TEST("jobs of several slots run side by side") {
   pool.finished->Await(5);
   CHECK_EQUAL(gate.peak(), 3);
 }
+
+namespace {
+
+// Shows nothing of a burst until it is told otherwise, as a sleeping JavaScript thread.
+class Sleeper final : public Completion {
+ public:
+  void Done(std::shared_ptr<Job>) override { Add(1, true); }
+  void DoneInBurst(std::shared_ptr<Job>) override { Add(1, false); }
+  void Flush() override { Add(0, true); }
+  void AwaitShown(int count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return shown_ >= count; });
+  }
+
+ private:
+  void Add(int count, bool wake) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ended_ += count;
+    if (wake) shown_ = ended_;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int ended_ = 0, shown_ = 0;
+};
+
+}  // namespace
+
+TEST("a job that ended in a burst is shown although the next one does not end") {
+  FakePool pool("hang-run 61");
+  pool.LoadAndOpen();
+  const auto sleeper = std::make_shared<Sleeper>();
+  std::shared_ptr<Job> last;
+  for (int at = 0; at < 61; ++at) {
+    last = pool.NewJob();
+    last->completion = sleeper;
+    CHECK(pool.Submit(last).ok());
+  }
+  sleeper->AwaitShown(60);
+  Registry::Get().Cancel(last);
+  sleeper->AwaitShown(61);
+}

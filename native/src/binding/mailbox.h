@@ -45,6 +45,7 @@ class Mailbox final : public Completion, public std::enable_shared_from_this<Mai
   void Put(Letter* letter);
   void Done(std::shared_ptr<Job> job) override;
   void DoneInBurst(std::shared_ptr<Job> job) override;
+  void Flush() override { Wake(); }
 
   // JavaScript thread: everything, oldest first.
   Letter* TakeAll();

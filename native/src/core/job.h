@@ -22,9 +22,11 @@ class Completion {
  public:
   virtual ~Completion() = default;
   virtual void Done(std::shared_ptr<Job> job) = 0;
-  // As Done, in the midst of short runs: the thread has its next job already and calls again within microseconds, on this or another
-  // completion. So waking who waits may wait for that call.
+  // As Done, in the midst of short runs: the thread has its next job already and usually calls again within microseconds, on this
+  // or another completion. So waking who waits may wait for that call, or for Flush.
   virtual void DoneInBurst(std::shared_ptr<Job> job) { Done(std::move(job)); }
+  // The next run takes long after all: wake now. Any thread, also when nothing is owed.
+  virtual void Flush() {}
 };
 
 // One run. The submitter fills the first part and gives it up; the core fills the second before `Done`.

@@ -145,19 +145,26 @@ void Pool::Serve(Runner& runner) {
   std::shared_ptr<Job> job = WaitForJob(runner);
   while (job != nullptr) {
     Run(runner, *job);
-    std::shared_ptr<Job> next = NextJob(runner);
-    const int64_t usual = usual_run_ns_.load(std::memory_order_relaxed);
-    const bool burst = next != nullptr && usual >= 0 && usual < kShortRunNs;
-    entry_.Complete(std::move(job), burst ? &Completion::DoneInBurst : &Completion::Done);
-    job = next != nullptr ? std::move(next) : WaitForJob(runner);
+    Next next = NextJob(runner, *job);
+    entry_.Complete(std::move(job), next.in_burst ? &Completion::DoneInBurst : &Completion::Done);
+    job = next.job != nullptr ? std::move(next.job) : WaitForJob(runner);
   }
 }
 
-std::shared_ptr<Job> Pool::NextJob(Runner& runner) {
+Pool::Next Pool::NextJob(Runner& runner, const Job& finished) {
+  const int64_t usual = usual_run_ns_.load(std::memory_order_relaxed);
+  const bool is_short = usual >= 0 && usual < kShortRunNs;
+  std::shared_ptr<Completion> paid;  // may be the last to know it: dropped when the lock is free
   std::lock_guard<std::mutex> lock(mutex_);
   runner.current = nullptr;
   --busy_;
-  return TakeJob(runner);
+  Next next;
+  next.job = TakeJob(runner);
+  next.in_burst = is_short && next.job != nullptr;
+  paid = std::move(runner.owed);
+  runner.owed = next.in_burst ? finished.completion : nullptr;
+  runner.owed_sweeps = 0;
+  return next;
 }
 
 std::shared_ptr<Job> Pool::WaitForJob(Runner& runner) {
@@ -233,23 +240,24 @@ void Pool::Learn(Runner& runner, const Job& job) {
   usual_run_ns_.store(run, std::memory_order_relaxed);
 }
 
-bool Pool::Sweep(std::vector<std::shared_ptr<Job>>* ended) {
+bool Pool::Sweep(Swept* swept) {
   std::lock_guard<std::mutex> lock(mutex_);
   const int64_t now = MonotonicNs();  // under the lock: no job here was submitted later
-  SweepLine(line_, now, ended);
+  SweepLine(line_, now, swept);
   bool any = busy_ > 0 || !line_.empty();
   for (auto& runner : runners_) {
-    SweepLine(runner->own, now, ended);
+    SweepLine(runner->own, now, swept);
     any = any || !runner->own.empty();
     if (runner->current == nullptr) continue;
     // Neither harms a job that is elsewhere by now, and the next sweep comes soon: no state between them to get wrong.
     if (WaitVerdict(*runner->current, now) != Code::kOk) tokens_.GiveUp(runner->token);
     if (RunVerdict(*runner->current, now) != Code::kOk) runner->slot->Cancel();
+    if (runner->owed != nullptr && ++runner->owed_sweeps > 1) swept->stalled.push_back(runner->owed);
   }
   return any;
 }
 
-void Pool::SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, std::vector<std::shared_ptr<Job>>* ended) {
+void Pool::SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, Swept* swept) {
   const auto over = [&](const std::shared_ptr<Job>& job) { return WaitVerdict(*job, now) != Code::kOk; };
   if (std::none_of(jobs.begin(), jobs.end(), over)) return;
   std::deque<std::shared_ptr<Job>> staying;
@@ -260,7 +268,7 @@ void Pool::SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, std::v
       continue;
     }
     End(*job, code, now);
-    ended->push_back(std::move(job));
+    swept->ended.push_back(std::move(job));
   }
   jobs = std::move(staying);
 }

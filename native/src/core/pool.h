@@ -34,8 +34,13 @@ class Pool {
   // For a warm-up: it holds nothing, and its wait is bounded by its own deadline alone.
   Status SubmitToSlot(std::shared_ptr<Job> job);
 
-  // Takes waiting jobs whose time is over into `ended` and stops those that run. True: there are jobs here.
-  bool Sweep(std::vector<std::shared_ptr<Job>>* ended);
+  // What a sweep leaves to do outside the locks.
+  struct Swept {
+    std::vector<std::shared_ptr<Job>> ended;             // to complete
+    std::vector<std::shared_ptr<Completion>> stalled;    // to flush: in a burst that does not go on
+  };
+  // Takes waiting jobs whose time is over and stops those that run. True: there are jobs here.
+  bool Sweep(Swept* swept);
 
   void Describe(PoolStats* stats);
   const Engine& engine() const { return *engine_; }
@@ -52,10 +57,17 @@ class Pool {
     bool idle = false;
     Job* current = nullptr;
     std::deque<std::shared_ptr<Job>> own;  // jobs for this slot and no other
+    std::shared_ptr<Completion> owed;      // told of its last job in a burst; its wake-up hangs on the current one
+    int owed_sweeps = 0;
+  };
+
+  struct Next {
+    std::shared_ptr<Job> job;
+    bool in_burst = false;  // the one before it may be reported so
   };
 
   void Serve(Runner& runner);
-  std::shared_ptr<Job> NextJob(Runner& runner);
+  Next NextJob(Runner& runner, const Job& finished);
   std::shared_ptr<Job> WaitForJob(Runner& runner);
   std::shared_ptr<Job> TakeJob(Runner& runner);
   void CallIdle();
@@ -63,7 +75,7 @@ class Pool {
   void Run(Runner& runner, Job& job);
   void RunOnSlot(Runner& runner, Job& job);
   void Learn(Runner& runner, const Job& job);
-  void SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, std::vector<std::shared_ptr<Job>>* ended);
+  void SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, Swept* swept);
   Code WaitVerdict(const Job& job, int64_t now) const;
   void End(Job& job, Code code, int64_t now) const;
 

@@ -230,12 +230,13 @@ std::vector<PoolStats> ProcessRegistry::Stats() {
 
 bool ProcessRegistry::Sweep() {
   bool any = false;
-  std::vector<std::shared_ptr<Job>> ended;
+  Pool::Swept swept;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (Loaded& loaded : loaded_) any = loaded.pool->Sweep(&ended) || any;
+    for (Loaded& loaded : loaded_) any = loaded.pool->Sweep(&swept) || any;
   }
-  for (auto& job : ended) table_.At(job->pool).Complete(std::move(job));
+  for (auto& job : swept.ended) table_.At(job->pool).Complete(std::move(job));
+  for (auto& completion : swept.stalled) completion->Flush();
   return any;
 }
 
