@@ -21,10 +21,7 @@ struct OrtThreadingOptions;
 struct OrtTypeInfo;
 struct OrtValue;
 
-enum OrtErrorCode : int {
-  kFail = 1, kInvalidArgument = 2, kNoSuchFile = 3, kNoModel = 4, kInvalidProtobuf = 7,
-  kNotImplemented = 9, kInvalidGraph = 10,
-};
+enum OrtErrorCode : int { kFail = 1, kInvalidArgument = 2, kEngineError = 5, kProviderFail = 11, kDeviceReset = 15 };
 
 enum OrtOnnxType : int { kOnnxUnknown = 0, kOnnxTensor = 1, kOnnxSequence = 2, kOnnxMap = 3, kOnnxOpaque = 4, kOnnxSparse = 5, kOnnxOptional = 6 };
 enum OrtAllocatorType : int { kDeviceAllocator = 0, kArenaAllocator = 1 };

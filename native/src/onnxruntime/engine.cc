@@ -45,12 +45,20 @@ bool OpenSession(Calls& ok, Environment& environment, const EngineSpec& spec, Se
   return MakeSession(ok, environment, spec, Pools::kOwn, made);
 }
 
+// Nearly all that stops a load is in the file, and ONNX Runtime's code for it is any (an unknown attribute's value is a plain
+// FAIL). So the other way round: what the machine lacked, which another attempt may find.
 Code LoadCode(const Failure& failure) {
-  switch (failure.code) {
-    case kNoSuchFile: case kNoModel: case kInvalidProtobuf: case kNotImplemented: case kInvalidGraph: return Code::kBadModel;
-    default: break;
-  }
-  return failure.is_out_of_memory() ? Code::kNoMemory : Code::kLoadFailed;
+  if (failure.is_out_of_memory()) return Code::kNoMemory;
+  const bool is_machine = failure.code == kEngineError || failure.code == kProviderFail || failure.code == kDeviceReset ||
+                          failure.text.find("system error number") != std::string::npos ||
+                          failure.text.find("Resource temporarily unavailable") != std::string::npos;
+  return is_machine ? Code::kLoadFailed : Code::kBadModel;
+}
+
+// Without the path, which our own text has named already.
+std::string Reason(const Failure& failure, const std::string& path) {
+  const std::string prefix = "Load model from " + path + " failed:";
+  return failure.text.rfind(prefix, 0) == 0 ? failure.text.substr(prefix.size()) : failure.text;
 }
 
 // What the log adds to a failure: warnings that came before it, without the failure's own text.
@@ -95,7 +103,7 @@ Loaded OnnxEngine::Load(const EngineSpec& spec) {
   Calls ok;
   SessionHandle session;
   if (!OpenSession(ok, *environment.value, spec, &session)) {
-    return Loaded::Error(LoadCode(ok.failure()), tried + ok.failure().text + Context(ok.failure(), log.text()));
+    return Loaded::Error(LoadCode(ok.failure()), tried + Reason(ok.failure(), spec.path) + Context(ok.failure(), log.text()));
   }
   Result<Signature> signature = ReadSignature(*environment.value, session.get());
   if (!signature.ok()) return Loaded::Error(signature.status.code, tried + signature.status.message);

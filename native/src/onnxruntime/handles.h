@@ -44,6 +44,7 @@ class Calls {
     if (status == nullptr) return true;
     failure_ = {api().GetErrorCode(status), api().GetErrorMessage(status)};
     api().ReleaseStatus(status);
+    failure_.text.erase(failure_.text.find_last_not_of("\n ") + 1);
     return false;
   }
 

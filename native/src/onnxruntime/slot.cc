@@ -8,8 +8,11 @@ namespace {
 
 void FreeValue(void* value, void*) { api().ReleaseValue(static_cast<OrtValue*>(value)); }
 
-// The bytes of a value that owns them.
-Bytes Keep(ValueHandle value, void* data, size_t size) { return Bytes(data, size, FreeValue, value.release()); }
+// The bytes of a value, which owns them. Without bytes there is nothing to keep it for.
+Bytes Keep(ValueHandle value, void* data, size_t size) {
+  if (data == nullptr || size == 0) return Bytes();
+  return Bytes(data, size, FreeValue, value.release());
+}
 
 size_t ElementCount(const std::vector<int64_t>& shape) {
   size_t count = 1;
