@@ -1,4 +1,5 @@
-// Sizes, times and tables as people read them.
+// Sizes, times, paths and tables as people read them.
+import { relative } from 'node:path';
 import type { Paint } from './terminal.ts';
 
 export function formatBytes(bytes: number): string {
@@ -25,6 +26,13 @@ export function formatAgo(iso: string | undefined, nowMs: number): string {
 
 export function countOf(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** From the working folder, or absolute where that would climb out of it. */
+export function formatPath(path: string, folder: string): string {
+  const inner = relative(folder, path);
+  if (inner === '') return '.';
+  return inner.startsWith('..') ? path : inner;
 }
 
 export interface Column<Row> {

@@ -13,10 +13,11 @@ import { addPools } from './commands/pools.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSecret } from './commands/secret.ts';
 import { addServe } from './commands/serve.ts';
+import { addTypes } from './commands/types.ts';
 import type { Terminal } from './terminal.ts';
 
 /** In the order in which somebody meets them. */
-const COMMANDS = [addServe, addCheck, addDeploy, addInvoke, addFunctions, addRollback, addDelete, addSecret, addPools, addDoctor];
+const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addRollback, addDelete, addSecret, addPools, addDoctor];
 
 const INTERRUPTED = 130;
 const HELP_WIDTH = 120;

@@ -75,8 +75,8 @@ export class Progress implements Disposable {
   #end(event: ShownEvent): void {
     if (event.state !== 'warning') this.#running = undefined;
     if (!this.#terminal.isLive) {
-      const state = event.state === 'done' ? '' : `${event.state}: `;
-      this.#terminal.err(`${this.#label}: ${event.step}: ${state}${event.detail || event.state} (${formatMs(event.ms)})\n`);
+      const told = event.state === 'done' ? [event.detail] : [event.state, event.detail];
+      this.#terminal.err(`${this.#label}: ${event.step}: ${told.filter((text) => text !== '').join(': ') || 'done'} (${formatMs(event.ms)})\n`);
       return;
     }
     // A failure's text is told once, as the command's error.

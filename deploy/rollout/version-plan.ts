@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Backend, EngineControl, PoolSpec } from '../../runtime/engine/port.ts';
 import type { Signature } from '../../runtime/engine/tensor.ts';
-import { PilotlightError } from '../../runtime/errors.ts';
+import { PilotlightError, assert } from '../../runtime/errors.ts';
 import type { FunctionVersion, ModelBinding } from '../../runtime/function.ts';
 import type { GoldenRequest } from '../../runtime/ingress/data-plane.ts';
 import type { PoolPlan, WarmSample } from '../../runtime/residency/pool-plan.ts';
@@ -50,14 +50,13 @@ export async function planVersion(stored: StoredVersion, options: VersionPlanOpt
   };
 }
 
-/** The backend that reads a model file, told by its name. */
-export function backendOf(path: string): Backend | undefined {
-  if (path.endsWith('.onnx')) return 'onnxruntime';
-  return path.endsWith('.fake') ? 'fake' : undefined;
+/** A checked manifest names no other kinds of files. */
+export function backendOf(path: string): Backend {
+  return path.endsWith('.fake') ? 'fake' : 'onnxruntime';
 }
 
 async function bindModel(stored: StoredVersion, binding: string, model: ManifestModel, options: VersionPlanOptions) {
-  const pool = poolSpec(stored, binding, model, options.slotsDefault);
+  const pool = poolSpec(stored, model, options.slotsDefault);
   const signature = await inspect(stored, binding, pool, options.engine);
   const plan: PoolPlan = {
     spec: pool,
@@ -69,13 +68,10 @@ async function bindModel(stored: StoredVersion, binding: string, model: Manifest
   return { model: { binding, pool, signature, preload: model.preload }, pool: plan };
 }
 
-function poolSpec(stored: StoredVersion, binding: string, model: ManifestModel, slotsDefault: number): PoolSpec {
-  const place = `${stored.name}'s model ${binding} (${model.path})`;
-  const backend = backendOf(model.path);
-  if (backend === undefined) throw new PilotlightError('BAD_MODEL', `${place}: no backend reads a file of that name; it must end in .onnx`);
+function poolSpec(stored: StoredVersion, model: ManifestModel, slotsDefault: number): PoolSpec {
   const file = stored.bundle.files[model.path];
-  if (file === undefined) throw new PilotlightError('BAD_BUNDLE', `${place} is not among the bundle's files`);
-  const made = { backend, device: 'cpu', slots: model.slots ?? slotsDefault, threads: model.threads, queue: model.queue } as const;
+  assert(file !== undefined, `${model.path} of ${stored.name} is not among the bundle's files`);
+  const made = { backend: backendOf(model.path), device: 'cpu', slots: model.slots ?? slotsDefault, threads: model.threads, queue: model.queue } as const;
   const { max, timeoutMs } = model.queue;
   const identity = [file.sha256, made.backend, made.device, made.slots, made.threads, max, timeoutMs];
   return { key: createHash('sha256').update(identity.join(' ')).digest('hex').slice(0, 16), path: join(stored.folder, model.path), ...made };

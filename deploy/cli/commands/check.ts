@@ -1,14 +1,12 @@
 // `pilotlight check DIR`: everything about a folder that can be told without a host: manifest, handler, files, models.
-import { join, relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Signature, TensorSpec } from '../../../runtime/engine/tensor.ts';
-import { PilotlightError, describeThrown, toPlainError } from '../../../runtime/errors.ts';
 import { versionLabel } from '../../../runtime/function.ts';
 import { bundleFolder } from '../../bundle/bundle-folder.ts';
-import { backendOf } from '../../rollout/version-plan.ts';
-import { clientConfig, type HostOptions } from '../find-admin.ts';
-import { countOf, formatBytes } from '../format.ts';
-import { localEngine } from '../local-engine.ts';
+import type { HostOptions } from '../find-admin.ts';
+import { countOf, formatBytes, formatPath } from '../format.ts';
+import { readSignatures } from '../read-signatures.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface CheckOptions extends Pick<HostOptions, 'config'> {
@@ -48,7 +46,7 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
   const { bundle, version, warnings } = await bundleFolder(absolute);
   const { manifest, files } = bundle;
   return {
-    folder: relative(terminal.folder, absolute) || '.',
+    folder: formatPath(absolute, terminal.folder),
     label: versionLabel({ name: manifest.name, version }),
     routes: manifest.routes,
     files: Object.keys(files).length,
@@ -57,27 +55,6 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
     models: await readSignatures(absolute, manifest.models, options, terminal),
     warnings,
   };
-}
-
-/** By binding. Throws BAD_MODEL naming binding and file. */
-export async function readSignatures(
-  folder: string, models: Readonly<Record<string, { readonly path: string }>>, options: CheckOptions, terminal: Terminal,
-): Promise<Readonly<Record<string, Signature>>> {
-  const bindings = Object.entries(models);
-  if (bindings.length === 0) return {};
-  const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
-  const signatures: Record<string, Signature> = {};
-  for (const [binding, { path }] of bindings) {
-    const place = `model ${binding} (${path})`;
-    const backend = backendOf(path);
-    if (backend === undefined) throw new PilotlightError('BAD_MODEL', `${place}: no backend reads a file of that name; it must end in .onnx`);
-    try {
-      signatures[binding] = await engine.inspect(join(folder, path), backend);
-    } catch (error) {
-      throw new PilotlightError(toPlainError(error, 'BAD_MODEL').code, `${place}: ${describeThrown(error)}`, { cause: error });
-    }
-  }
-  return signatures;
 }
 
 function show({ folder, label, routes, files, bytes, goldenRequests, models, warnings }: Checked, { out, err, paint }: Terminal): void {

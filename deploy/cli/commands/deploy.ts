@@ -1,7 +1,7 @@
 // `pilotlight deploy DIR...`: bundles a folder, brings the host the blobs that it lacks, and follows the rollout. Folders go
 // one after the other, each whole; all of it is safe to repeat.
 import { createReadStream } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { toPlainError, type ErrorPlain } from '../../../runtime/errors.ts';
 import { versionLabel } from '../../../runtime/function.ts';
@@ -9,7 +9,7 @@ import { bundleFolder, type BundleContent, type FolderBundle } from '../../bundl
 import type { RolloutResult } from '../../rollout/rollout-event.ts';
 import type { AdminClient, Upload } from '../admin-client.ts';
 import type { HostOptions } from '../find-admin.ts';
-import { countOf, formatBytes, formatMs } from '../format.ts';
+import { countOf, formatBytes, formatMs, formatPath } from '../format.ts';
 import { connect, withHostOptions } from '../host-command.ts';
 import { Progress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
@@ -48,7 +48,7 @@ export function addDeploy(program: Command, terminal: Terminal): void {
 }
 
 async function deployFolder(client: AdminClient, folder: string, options: DeployOptions, terminal: Terminal): Promise<RolloutResult> {
-  using progress = new Progress(terminal, relative(terminal.folder, resolve(terminal.folder, folder)) || '.');
+  using progress = new Progress(terminal, formatPath(resolve(terminal.folder, folder), terminal.folder));
   const made = await progress.step('bundle', async () => {
     const value = await bundleFolder(resolve(terminal.folder, folder));
     const files = Object.values(value.bundle.files);

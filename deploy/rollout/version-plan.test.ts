@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { bundleOf } from '../../test/support/bundle-of.ts';
+import { FakeEngine } from '../../test/support/fake-engine.ts';
+import { bundleVersion, type Bundle } from '../bundle/bundle.ts';
+import { planVersion } from './version-plan.ts';
+
+let folder: string;
+
+before(async () => (folder = await mkdtemp(join(tmpdir(), 'pilotlight-plan-'))));
+after(() => rm(folder, { recursive: true }));
+
+function plan(bundle: Bundle, slotsDefault = 3) {
+  return planVersion({ name: bundle.manifest.name, version: bundleVersion(bundle), folder, bundle }, { engine: new FakeEngine(), slotsDefault });
+}
+
+async function keyOf(name: string, model: object, slotsDefault = 3): Promise<string | undefined> {
+  return (await plan(bundleOf(name, 'x', { models: { M: model } }), slotsDefault)).pools[0]?.spec.key;
+}
+
+describe('version plan', () => {
+  test('the function has what the manifest says, with the signature that the engine read', async () => {
+    const { function: planned } = await plan(bundleOf('digits', 'x', { routes: ['POST /digits', '/any'], vars: { A: '1' }, models: { M: { path: 'm.onnx', preload: true } } }));
+    assert.deepEqual(planned.routes, [{ method: 'POST', path: '/digits' }, { method: undefined, path: '/any' }]);
+    assert.deepEqual([planned.handlerFile, planned.vars['A']], [join(folder, 'handler.mjs'), '1']);
+    assert.deepEqual([planned.models[0]?.preload, planned.models[0]?.signature.inputs[0]?.name, planned.models[0]?.pool.backend], [true, 'x', 'onnxruntime']);
+  });
+
+  test('a pool is named by what makes it: two functions that ask for the same share it', async () => {
+    const same = await keyOf('one', { path: 'm.onnx' });
+    assert.equal(await keyOf('two', { path: 'm.onnx', preload: true, residency: 'pinned' }), same);
+    for (const other of [{ path: 'n.onnx' }, { path: 'm.onnx', slots: 2 }, { path: 'm.onnx', threads: 2 }, { path: 'm.onnx', queue: { max: 1 } }]) {
+      assert.notEqual(await keyOf('one', other), same, JSON.stringify(other));
+    }
+    assert.equal(await keyOf('one', { path: 'm.onnx', slots: 3 }), same);
+    assert.notEqual(await keyOf('one', { path: 'm.onnx' }, 4), same);
+  });
+
+  test('warm inputs are read at each load, not before', async () => {
+    await mkdir(join(folder, 'samples'), { recursive: true });
+    const bundle = bundleOf('digits', 'x', { models: { M: { path: 'm.onnx', warm: { inputs: ['samples/*.json'], runs: 3 } } } });
+    const file = { sha256: '0'.repeat(64), bytes: 1 };
+    const { pools } = await plan({ ...bundle, files: { ...bundle.files, 'samples/a.json': file, 'other.json': file } });
+    await writeFile(join(folder, 'samples', 'a.json'), '{ "inputs": { "x": { "type": "float32", "shape": [1], "data": [5] } } }');
+    const samples = await pools[0]?.warm.samples();
+    assert.deepEqual([samples?.map(({ name }) => name), pools[0]?.warm.runs], [['samples/a.json'], 3]);
+  });
+
+  test('golden requests carry their body, and GET or POST where no method is written', async () => {
+    await writeFile(join(folder, 'body.txt'), 'hi');
+    const bundle = bundleOf('digits', 'x', { routes: ['/digits'], warm: [{ request: '/digits?x=1' }, { request: '/digits', body: 'body.txt' }] });
+    const { golden } = await plan(bundle);
+    const [first, second] = await Promise.all(golden.map((one) => one.read()));
+    assert.deepEqual([first?.method, first?.path, first?.body], ['GET', '/digits?x=1', undefined]);
+    assert.deepEqual([second?.method, Buffer.from(second?.body ?? []).toString()], ['POST', 'hi']);
+  });
+});
