@@ -115,6 +115,14 @@ test('before it opens and after it closes connections wait for the next listener
   for (const socket of [...waiting, ...accepted]) socket.destroy();
 });
 
+test('the kernel\'s queue is as long after it has closed as it was before', { timeout: 10_000 }, async () => {
+  answerer.open('all');
+  answerer.close();
+  // Both listeners at node's own 511 would hold 1024.
+  const waiting = await Promise.all(Array.from({ length: 1500 }, () => dial()));
+  for (const socket of waiting) socket.destroy();
+});
+
 test('fault 54: idle connections do not use up the descriptors: the rest waits, and is answered when they are cut', { timeout: 10_000 }, async () => {
   answerer.open('all');
   const idle = await Promise.all(Array.from({ length: 128 }, () => dial()));

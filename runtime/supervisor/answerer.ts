@@ -98,7 +98,8 @@ export class Answerer {
     const listener = createListener({ allowHalfOpen: true }, (socket) => this.#take(socket, speaker));
     listener.on('error', (error) => this.#fail(error));
     this.#listening.push(listener);
-    listener.listen({ fd: copy, backlog: BACKLOG });
+    // By position: as a property node ignores it beside `fd`, and would cut the kernel's queue to 511 for the next host too.
+    listener.listen({ fd: copy }, BACKLOG);
   }
 
   #fail(error: unknown): void {

@@ -6,7 +6,10 @@ export interface HostDescriptors {
   /** One for each ingress thread. */
   readonly ingress: readonly number[];
   readonly admin: number;
-  /** Must be given to every `listen` on them: listening again sets the length of the kernel's queue anew. */
+  /**
+   * For `server.listen({ fd }, backlog)`, by position: as a property of the options node ignores it beside `fd`.
+   * Listening again sets the length of the kernel's queue anew, for all processes that share it.
+   */
   readonly backlog: number;
   readonly host: string;
   readonly port: number;

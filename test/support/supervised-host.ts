@@ -57,7 +57,7 @@ async function listen(): Promise<void> {
   // The second host waits to be told: SIGUSR2.
   if (misbehaviour === 'slow-restart' && link.lastDeath !== undefined) await new Promise((resolve) => process.once('SIGUSR2', resolve));
   await link.claim();
-  await Promise.all(servers.map(({ fd, server }) => new Promise<void>((resolve) => server.listen({ fd, backlog }, resolve))));
+  await Promise.all(servers.map(({ fd, server }) => new Promise<void>((resolve) => server.listen({ fd }, backlog, resolve))));
   link.ready();
   say('ready');
 }
