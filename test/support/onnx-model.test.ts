@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { onnxModel } from './onnx-model.ts';
-import { addThree, mlp, slow } from './sample-models.ts';
+import { addThree } from './sample-models.ts';
 import { TINY_MODELS_FOLDER, tinyModels } from './tiny-models.ts';
 
 async function output(model: Uint8Array, inputs: Record<string, Tensor>): Promise<Tensor> {
@@ -72,22 +72,6 @@ test('initializers of numbers, booleans and strings arrive as they were given', 
     const y = await output(model, {});
     assert.deepEqual(Array.from(y.data as ArrayLike<unknown>), Array.from(data as ArrayLike<unknown>), type);
   }
-});
-
-test('the same seed gives the same model, another seed another', () => {
-  assert.deepEqual(mlp([4, 3], 7), mlp([4, 3], 7));
-  assert.notDeepEqual(mlp([4, 3], 7), mlp([4, 3], 8));
-});
-
-test('the light model takes a batch of any size', async () => {
-  const y = await output(mlp(), { x: new Tensor('float32', new Float32Array(3 * 64).fill(1), [3, 64]) });
-  assert.deepEqual(y.dims, [3, 10]);
-  assert.ok((y.data as Float32Array).every(Number.isFinite));
-});
-
-test('the slow model keeps the matrix of 1/n, so that its answer is known', async () => {
-  const y = await output(slow(5), { x: new Tensor('float32', new Float32Array(16).fill(1 / 4), [4, 4]) });
-  assert.ok((y.data as Float32Array).every((value) => value === 1 / 4));
 });
 
 test('the model files beside this test are what tiny-models.ts makes', () => {
