@@ -84,7 +84,8 @@ std::vector<Tensor> MakeInputs(const Signature& signature, int64_t axis) {
 
 // The loop in its barest form: inputs and outputs are made before it begins and used again in every run.
 struct BareRun {
-  BareRun(const OnnxEngine& engine, const std::vector<Tensor>& tensors) : engine(engine), inputs(tensors.size()), outputs(engine.output_names().size()) {
+  BareRun(const OnnxEngine& engine, const std::vector<Tensor>& tensors)
+      : engine(engine), inputs(tensors.size()), outputs(engine.output_names().size()) {
     Calls ok;
     Check(ok.Make(&options, api().CreateRunOptions), ok);
     for (size_t i = 0; i < tensors.size(); ++i) {
@@ -160,7 +161,9 @@ int main(int argument_count, char** arguments) {
   std::vector<std::thread> threads;
   std::atomic<int> ready{0};
   for (Count& count : counts) {
-    threads.emplace_back([&] { count = options.through == "slot" ? Loop<SlotRun>(engine, options, ready) : Loop<BareRun>(engine, options, ready); });
+    threads.emplace_back([&] {
+      count = options.through == "slot" ? Loop<SlotRun>(engine, options, ready) : Loop<BareRun>(engine, options, ready);
+    });
   }
   uint64_t runs = 0;
   double per_second = 0;

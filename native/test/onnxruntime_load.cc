@@ -60,7 +60,9 @@ TEST("a signature has names, types, sizes and the names of dynamic axes") {
 }
 
 TEST("files that are no model are the file's fault") {
-  for (const char* name : {"truncated.onnx", "empty.onnx", "missing.onnx", "cycle.onnx"}) CHECK_EQUAL(Refusal(ModelFile(name)).code, Code::kBadModel);
+  for (const char* name : {"truncated.onnx", "empty.onnx", "missing.onnx", "cycle.onnx"}) {
+    CHECK_EQUAL(Refusal(ModelFile(name)).code, Code::kBadModel);
+  }
   CHECK_EQUAL(Refusal(__FILE__).code, Code::kBadModel);
   CHECK_EQUAL(Refusal(ModelFile("")).code, Code::kBadModel);
 }

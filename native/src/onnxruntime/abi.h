@@ -21,9 +21,9 @@ struct OrtThreadingOptions;
 struct OrtTypeInfo;
 struct OrtValue;
 
-enum OrtErrorCode : int { kFail = 1, kInvalidArgument = 2, kEngineError = 5, kProviderFail = 11, kDeviceReset = 15 };
+enum OrtErrorCode : int { kInvalidArgument = 2, kEngineError = 5, kProviderFail = 11, kDeviceReset = 15 };
 
-enum OrtOnnxType : int { kOnnxUnknown = 0, kOnnxTensor = 1, kOnnxSequence = 2, kOnnxMap = 3, kOnnxOpaque = 4, kOnnxSparse = 5, kOnnxOptional = 6 };
+enum OrtOnnxType : int { kOnnxUnknown = 0, kOnnxTensor = 1, kOnnxSequence = 2, kOnnxMap = 3, kOnnxSparse = 5, kOnnxOptional = 6 };
 enum OrtAllocatorType : int { kDeviceAllocator = 0, kArenaAllocator = 1 };
 enum OrtMemoryType : int { kDefaultMemory = 0 };
 enum OrtLogLevel : int { kLogVerbose = 0, kLogInfo = 1, kLogWarning = 2, kLogError = 3, kLogFatal = 4 };
@@ -77,8 +77,6 @@ class Api {
   OrtStatus* (*const DisableTelemetryEvents)(const OrtEnv*) = slot<6>();
 
   OrtStatus* (*const CreateSessionOptions)(OrtSessionOptions**) = slot<10>();
-  OrtStatus* (*const DisableMemPattern)(OrtSessionOptions*) = slot<17>();
-  OrtStatus* (*const DisableCpuMemArena)(OrtSessionOptions*) = slot<19>();
   OrtStatus* (*const SetIntraOpNumThreads)(OrtSessionOptions*, int) = slot<24>();
   OrtStatus* (*const DisablePerSessionThreads)(OrtSessionOptions*) = slot<120>();
   OrtStatus* (*const AddSessionConfigEntry)(OrtSessionOptions*, const char* key, const char* value) = slot<130>();

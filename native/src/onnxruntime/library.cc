@@ -21,7 +21,8 @@ constexpr char kLibraryPrefix[] = "libonnxruntime.";
 constexpr char kLibraryName[] = "libonnxruntime.so.1";
 constexpr char kLibraryPrefix[] = "libonnxruntime.so";
 #endif
-constexpr char kRemedy[] = "set onnxruntimeLibrary to libonnxruntime of ONNX Runtime 1.23 or later, or run `npm ci` to get the one of onnxruntime-node";
+constexpr char kRemedy[] =
+    "set onnxruntimeLibrary to libonnxruntime of ONNX Runtime 1.23 or later, or run `npm ci` to get the one of onnxruntime-node";
 
 struct Opening {
   std::mutex mutex;
@@ -82,7 +83,8 @@ Result<const ort::Library*> Open(const std::string& path) {
 
   ort::TensorHasShape has_shape = nullptr;
   if (minor >= ort::kApiVersionWithRank) {
-    has_shape = reinterpret_cast<ort::TensorHasShape>(static_cast<void* const*>(base->GetApi(ort::kApiVersionWithRank))[ort::kTensorHasShapeSlot]);
+    const auto* later = static_cast<void* const*>(base->GetApi(ort::kApiVersionWithRank));
+    if (later != nullptr) has_shape = reinterpret_cast<ort::TensorHasShape>(later[ort::kTensorHasShapeSlot]);
   }
   return Result<const ort::Library*>::Of(new ort::Library{path, version, ort::Api(table), has_shape});
 }

@@ -88,7 +88,9 @@ Result<TensorSpec> ReadSpec(const Environment& environment, const OrtSession* se
 Result<Specs> ReadSide(const Environment& environment, const OrtSession* session, const Side& side) {
   Calls ok;
   size_t count = 0;
-  if (!ok((api().*side.count)(session, &count))) return Result<Specs>::Error(Code::kLoadFailed, "its signature cannot be read: " + ok.failure().text);
+  if (!ok((api().*side.count)(session, &count))) {
+    return Result<Specs>::Error(Code::kLoadFailed, "its signature cannot be read: " + ok.failure().text);
+  }
   Specs specs;
   for (size_t index = 0; index < count; ++index) {
     Result<TensorSpec> spec = ReadSpec(environment, session, side, index);

@@ -137,7 +137,8 @@ Status OnnxSlot::Wrap(const Tensor& tensor, size_t index) {
     return made && FillStrings(ok, *value, tensor.strings) ? Status::Ok() : Describe(ok.failure());
   }
   void* data = tensor.bytes.data() != nullptr ? tensor.bytes.data() : nothing;
-  const bool made = ok(api().CreateTensorWithDataAsOrtValue(environment.cpu, data, tensor.bytes.size(), tensor.shape.data(), tensor.shape.size(), type, value));
+  const bool made = ok(api().CreateTensorWithDataAsOrtValue(environment.cpu, data, tensor.bytes.size(), tensor.shape.data(),
+                                                            tensor.shape.size(), type, value));
   return made ? Status::Ok() : Describe(ok.failure());
 }
 
@@ -152,10 +153,9 @@ Status OnnxSlot::Execute(const RunRequest& request, std::vector<Tensor>* outputs
   }
   outputs_.assign(names_.size(), nullptr);
   Calls ok;
-  if (!ok(api().Run(engine_.session(), options_.get(), engine_.input_names().data(), inputs_.data(), inputs_.size(), names_.data(), names_.size(), outputs_.data()))) {
-    return Describe(ok.failure());
-  }
-  return Deliver(outputs);
+  const bool done = ok(api().Run(engine_.session(), options_.get(), engine_.input_names().data(), inputs_.data(), inputs_.size(),
+                                 names_.data(), names_.size(), outputs_.data()));
+  return done ? Deliver(outputs) : Describe(ok.failure());
 }
 
 Status OnnxSlot::Deliver(std::vector<Tensor>* outputs) {
