@@ -20,7 +20,7 @@ import type { Terminal } from './terminal.ts';
 const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addRollback, addDelete, addSecret, addPools, addDoctor];
 
 const INTERRUPTED = 130;
-const HELP_WIDTH = 120;
+const HELP_WIDTH_MAX = 120;
 
 /** Gives the exit code; never rejects. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -38,7 +38,7 @@ export function createProgram(terminal: Terminal): Command {
     .version(readVersion(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
-    .configureHelp({ subcommandTerm: describeTerm, helpWidth: HELP_WIDTH })
+    .configureHelp({ subcommandTerm: describeTerm, helpWidth: Math.min(terminal.columns, HELP_WIDTH_MAX) })
     .showHelpAfterError('Run it with --help for what it takes.')
     .addHelpText('after', '\nStart a host with `pilotlight serve`, then `pilotlight deploy DIR` in another terminal.\n');
   for (const add of COMMANDS) add(program, terminal);

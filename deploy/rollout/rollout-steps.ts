@@ -12,7 +12,7 @@ import { parseRoute } from '../manifest/route.ts';
 import type { FunctionState, Store, StoredVersion } from '../store/store.ts';
 import { sendGolden } from './golden.ts';
 import { planVersion, type VersionPlan } from './version-plan.ts';
-import { noFunction, resolveRollback, type RolloutTarget } from './rollout-target.ts';
+import { noFunction, resolveRollback, stateOf, type RolloutTarget } from './rollout-target.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { ServingTable } from './serving-table.ts';
 import type { StepName } from './policy.ts';
@@ -100,7 +100,7 @@ export class RolloutSteps {
   async #check(): Promise<string> {
     const { store, table } = this.#parts;
     const target = this.#target;
-    const state = store.state().functions[target.name];
+    const state = stateOf(store.state(), target.name);
     if (target.kind === 'delete') {
       if (state === undefined) throw noFunction(target.name);
       return `${state.history.length} versions go`;
@@ -203,10 +203,10 @@ export class RolloutSteps {
     const plan = this.#plan;
     // Another function may have taken a route since the check.
     if (plan !== undefined) await table.refuseConflicts(plan.function);
-    const { generation } = await store.commit(({ functions }) => {
-      const { [name]: before, ...others } = functions;
+    const { generation } = await store.commit((state) => {
+      const { [name]: _before, ...others } = state.functions;
       const version = this.#version;
-      return kind === 'delete' || version === undefined ? others : { ...others, [name]: stateAfter(kind, version, before) };
+      return kind === 'delete' || version === undefined ? others : { ...others, [name]: stateAfter(kind, version, stateOf(state, name)) };
     });
     return `generation ${generation}`;
   }
@@ -234,7 +234,11 @@ export class RolloutSteps {
 
 function stateAfter(kind: 'deploy' | 'rollback', version: string, before: FunctionState | undefined): FunctionState {
   const history = before?.history ?? [];
-  // A rollback keeps the order of deploys, so that a second one goes back further instead of forth.
+  // A rollback keeps the order, so that a second one goes back further instead of forth.
   if (kind === 'rollback') return { current: version, history };
-  return { current: version, history: [{ version, deployedAt: new Date().toISOString() }, ...history.filter((one) => one.version !== version)] };
+  const others = history.filter((one) => one.version !== version);
+  // What served until now comes next, also after a rollback: it is what the next rollback should bring back.
+  const served = others.filter((one) => one.version === before?.current);
+  const rest = others.filter((one) => one.version !== before?.current);
+  return { current: version, history: [{ version, deployedAt: new Date().toISOString() }, ...served, ...rest] };
 }

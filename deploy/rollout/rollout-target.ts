@@ -1,12 +1,17 @@
 // What a rollout is asked for, and the version of the history that a rollback means.
 import { PilotlightError } from '../../runtime/errors.ts';
-import type { Bundle, FunctionState } from '../store/store.ts';
+import type { Bundle, FunctionState, State } from '../store/store.ts';
 
 export type RolloutTarget =
   | { readonly kind: 'deploy'; readonly name: string; readonly bundle: Bundle; readonly version: string }
-  /** Without a version: the one deployed before the current one. */
+  /** Without a version: the one that served before the current one. */
   | { readonly kind: 'rollback'; readonly name: string; readonly version?: string }
   | { readonly kind: 'delete'; readonly name: string };
+
+/** A function may be called `constructor`. */
+export function stateOf({ functions }: State, name: string): FunctionState | undefined {
+  return Object.hasOwn(functions, name) ? functions[name] : undefined;
+}
 
 /** Finds the digest by its first digits or steps back once. Throws NO_FUNCTION or NO_VERSION listing what there is. */
 export function resolveRollback(name: string, state: FunctionState | undefined, wanted: string | undefined): string {

@@ -1,73 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { PilotlightError, type ErrorCode } from '../../runtime/errors.ts';
-import type { RolloutRecord } from '../../runtime/records.ts';
+import { PilotlightError } from '../../runtime/errors.ts';
 import { bundleOf } from '../../test/support/bundle-of.ts';
-import { FakeDataPlane } from '../../test/support/fake-data-plane.ts';
-import { FakeEngine } from '../../test/support/fake-engine.ts';
-import { FakeResidency } from '../../test/support/fake-residency.ts';
-import { FakeStore } from '../../test/support/fake-store.ts';
-import { ManualClock } from '../../test/support/manual-clock.ts';
-import { bundleVersion, type Bundle } from '../bundle/bundle.ts';
-import { Rollout } from './rollout.ts';
+import { MODEL, V1, V2, beforeOperation, deploy, failsWith, footprint, idOf, setUp } from '../../test/support/rollout-fixture.ts';
+import { bundleVersion } from '../bundle/bundle.ts';
 import type { RolloutEvent } from './rollout-event.ts';
-
-const MODEL = { models: { DIGITS: { path: 'digits.onnx' } } };
-const GOLDEN = { warm: [{ request: 'POST /digits', expect: { status: 200 } }] };
-const V1 = bundleOf('digits', 'one', { ...MODEL, ...GOLDEN });
-const V2 = bundleOf('digits', 'two', { models: { DIGITS: { path: 'better.onnx' } }, ...GOLDEN });
-
-function setUp(kept: { readonly store?: FakeStore } = {}) {
-  const store = kept.store ?? new FakeStore();
-  const [dataPlane, residency, engine, clock] = [new FakeDataPlane(), new FakeResidency(), new FakeEngine(), new ManualClock()];
-  const records: RolloutRecord[] = [];
-  const rollout = new Rollout({
-    store, dataPlane, residency, engine, clock, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
-  });
-  return { store, dataPlane, residency, engine, clock, records, rollout };
-}
-
-type Host = ReturnType<typeof setUp>;
-
-function deploy({ rollout }: Pick<Host, 'rollout'>, bundle: Bundle, onEvent: (event: RolloutEvent) => void = () => {}) {
-  return rollout.deploy(bundle, { warming: 'warm', onEvent });
-}
-
-/** Everything that a version can leave behind, as one value to compare. */
-function footprint({ store, dataPlane, residency }: Host) {
-  return {
-    serving: dataPlane.serving,
-    running: [...dataPlane.running.keys()].sort(),
-    declared: [...new Set([...residency.declared.values()].flatMap((ids) => [...ids]))].sort(),
-    resident: [...residency.resident].sort(),
-    current: store.state().functions['digits']?.current,
-    stored: [...store.versions.keys()].sort(),
-  };
-}
-
-function idOf(bundle: Bundle): string {
-  return `${bundle.manifest.name}@${bundleVersion(bundle)}`;
-}
-
-function failsWith(code: ErrorCode, ...parts: readonly string[]) {
-  return (error: unknown): boolean => {
-    assert.ok(error instanceof PilotlightError, String(error));
-    assert.equal(error.code, code, error.message);
-    for (const part of parts) assert.ok(error.message.includes(part), `"${error.message}" should name ${part}`);
-    return true;
-  };
-}
-
-/** Calls `act` before the k-th operation of any part of the host, counted from now. */
-function beforeOperation(host: Host, k: number, act: (operation: string) => void | Promise<void>): () => number {
-  let count = 0;
-  const hook = async (operation: string): Promise<void> => {
-    count++;
-    if (count === k) await act(operation);
-  };
-  for (const part of [host.store, host.dataPlane, host.residency, host.engine]) part.before = hook;
-  return () => count;
-}
 
 describe('deploy', () => {
   test('takes its steps in order and ends with the new version alone', async () => {
@@ -138,6 +75,14 @@ describe('deploy', () => {
     await deploy(host, bundleOf('digits', 'other code', MODEL));
     assert.equal(host.residency.loads.length, 1);
     assert.equal(host.residency.resident.size, 1);
+  });
+
+  test('fault 64: a function may have the name of a property that every object has', async () => {
+    const host = setUp();
+    const bundle = bundleOf('constructor', 'one');
+    await deploy(host, bundle);
+    await assert.rejects(host.rollout.rollback('valueof', undefined, { warming: 'warm' }), failsWith('NO_FUNCTION', 'valueof'));
+    assert.deepEqual(host.store.state().functions['constructor']?.history.map(({ version }) => version), [bundleVersion(bundle)]);
   });
 
   test('left cold, it loads nothing, sends nothing and serves', async () => {
@@ -265,132 +210,5 @@ describe('deploy', () => {
     const result = await deploy(host, V1);
     assert.equal(result.warnings.length, V1.manifest.isolates + 1);
     assert.equal(sent, 20 * (V1.manifest.isolates + 1));
-  });
-});
-
-describe('rollback and delete', () => {
-  test('rollback goes to the version before, warms it first, and a second one goes back further', async () => {
-    const host = setUp();
-    const v3 = bundleOf('digits', 'three', { ...MODEL, ...GOLDEN });
-    for (const bundle of [V1, V2, v3]) await deploy(host, bundle);
-    host.dataPlane.sent.length = 0;
-    const result = await host.rollout.rollback('digits', undefined, { warming: 'warm' });
-    assert.deepEqual([result.outcome, result.version, host.dataPlane.serving], ['rolled back', bundleVersion(V2), [idOf(V2)]]);
-    assert.ok(host.dataPlane.sent.length > 0 && host.dataPlane.sent.every(({ version }) => version === bundleVersion(V2)));
-    await host.rollout.rollback('digits', undefined, { warming: 'warm' });
-    assert.deepEqual(host.dataPlane.serving, [idOf(V1)]);
-    await assert.rejects(host.rollout.rollback('digits', undefined, { warming: 'warm' }), failsWith('NO_VERSION', 'no version before'));
-  });
-
-  test('a version is found by its first digits; an unknown one is refused with those that are kept', async () => {
-    const host = setUp();
-    for (const bundle of [V1, V2]) await deploy(host, bundle);
-    await host.rollout.rollback('digits', bundleVersion(V1).slice(0, 8), { warming: 'warm' });
-    assert.deepEqual(host.dataPlane.serving, [idOf(V1)]);
-    await assert.rejects(host.rollout.rollback('digits', 'ffff0000', { warming: 'warm' }), failsWith('NO_VERSION', bundleVersion(V2).slice(0, 8)));
-    await assert.rejects(host.rollout.rollback('letters', undefined, { warming: 'warm' }), failsWith('NO_FUNCTION', 'letters'));
-  });
-
-  test('fault 9: a rollback asked for during a deploy waits its turn and goes back from what that deployed', async () => {
-    const host = setUp();
-    await deploy(host, V1);
-    const deploying = deploy(host, V2);
-    const back = host.rollout.rollback('digits', undefined, { warming: 'warm' });
-    assert.equal((await deploying).version, bundleVersion(V2));
-    assert.equal((await back).version, bundleVersion(V1));
-    assert.deepEqual(footprint(host).running, [idOf(V1)]);
-  });
-
-  test('a rollback that fails its golden requests leaves the current version serving and the old one in the store', async () => {
-    const host = setUp();
-    for (const bundle of [V1, V2]) await deploy(host, bundle);
-    const before = footprint(host);
-    host.dataPlane.answer = () => ({ status: 500, headers: {}, body: new Uint8Array(), durationMs: 1 });
-    await assert.rejects(host.rollout.rollback('digits', undefined, { warming: 'warm' }), failsWith('WARMUP_FAILED'));
-    assert.deepEqual(footprint(host), before);
-  });
-
-  test('delete takes routes, isolates, pools and secrets away', async () => {
-    const host = setUp();
-    await host.store.secrets.put('digits', 'KEY', 'value');
-    await deploy(host, V1);
-    assert.equal((await host.rollout.delete('digits')).outcome, 'deleted');
-    const { serving, running, declared, current } = footprint(host);
-    assert.deepEqual({ serving, running, declared, current }, { serving: [], running: [], declared: [], current: undefined });
-    assert.deepEqual(await host.store.secrets.list('digits'), []);
-    await assert.rejects(host.rollout.delete('digits'), failsWith('NO_FUNCTION', 'digits'));
-  });
-});
-
-describe('restart and stop', () => {
-  test('restore starts what is deployed, publishes it and warms its pools, pinned ones first', async () => {
-    const store = new FakeStore();
-    await deploy(setUp({ store }), V1);
-    await deploy(setUp({ store }), bundleOf('pinned', 'x', { models: { P: { path: 'p.onnx', residency: 'pinned' } } }));
-    const host = setUp({ store });
-    const restored = await host.rollout.restore();
-    assert.deepEqual(restored.map(({ function: name, error, warnings }) => [name, error, warnings]), [['digits', undefined, []], ['pinned', undefined, []]]);
-    assert.equal(host.dataPlane.serving.length, 2);
-    assert.equal(host.residency.loads[0], [...host.residency.declared].find(([, ids]) => [...ids][0]?.startsWith('pinned@'))?.[0]);
-    assert.equal((await deploy(host, V1)).outcome, 'unchanged');
-  });
-
-  test('restore serves the others when one function cannot be started, and its next deploy brings it back', async () => {
-    const store = new FakeStore();
-    await deploy(setUp({ store }), V1);
-    await deploy(setUp({ store }), bundleOf('letters', 'x'));
-    const host = setUp({ store });
-    host.dataPlane.before = (operation, label) => {
-      if (operation === 'start' && label.startsWith('digits@')) throw new PilotlightError('BAD_HANDLER', 'it threw');
-    };
-    const restored = await host.rollout.restore();
-    assert.equal(restored.find(({ function: name }) => name === 'digits')?.error?.code, 'BAD_HANDLER');
-    assert.deepEqual(host.dataPlane.serving.map((id) => id.split('@')[0]), ['letters']);
-    assert.equal(host.residency.declared.size, 0);
-    host.dataPlane.before = () => {};
-    assert.equal((await deploy(host, V1)).outcome, 'deployed');
-    assert.equal(host.dataPlane.serving.length, 2);
-  });
-
-  test('restore serves a function whose model does not load, and says so', async () => {
-    const store = new FakeStore();
-    await deploy(setUp({ store }), V1);
-    const host = setUp({ store });
-    host.residency.before = (operation) => {
-      if (operation === 'ensure') throw new PilotlightError('NO_MEMORY', 'need 1 GiB, have 1 MiB');
-    };
-    const [digits] = await host.rollout.restore();
-    assert.match(digits?.warnings.join() ?? '', /DIGITS.*need 1 GiB/);
-    assert.deepEqual([host.dataPlane.serving, host.dataPlane.sent.length], [[idOf(V1)], 0]);
-  });
-
-  test('fault 52: stopping the host during a load undoes the deploy and refuses those that wait', async () => {
-    const host = setUp();
-    await deploy(host, V1);
-    const before = footprint(host);
-    let reached = (): void => {};
-    const loading = new Promise<void>((resolve) => (reached = resolve));
-    host.residency.before = (operation) => {
-      if (operation !== 'ensure') return;
-      reached();
-      return new Promise(() => {});
-    };
-    const outcomes = Promise.allSettled([deploy(host, V2), deploy(host, bundleOf('digits', 'three'))]);
-    await loading;
-    await host.rollout.close();
-    for (const outcome of await outcomes) {
-      assert.equal(outcome.status, 'rejected');
-      assert.ok(failsWith('DRAINING', 'stopping')(outcome.status === 'rejected' && outcome.reason));
-    }
-    assert.deepEqual(footprint(host), before);
-    assert.equal(host.clock.pending, 0);
-  });
-
-  test('more rollouts of one function than may wait are refused with TOO_BUSY', async () => {
-    const host = setUp();
-    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => deploy(host, V1)));
-    const refused = outcomes.filter(({ status }) => status === 'rejected');
-    assert.ok(refused.length > 0 && refused.length < 10);
-    assert.ok(refused.every((one) => one.status === 'rejected' && failsWith('TOO_BUSY', 'digits')(one.reason)));
   });
 });

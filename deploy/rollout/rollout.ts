@@ -46,7 +46,7 @@ export class Rollout {
     return this.#run({ kind: 'deploy', name: bundle.manifest.name, bundle, version: bundleVersion(bundle) }, request);
   }
 
-  /** Goes back to a kept version, by default the one deployed before the current one. */
+  /** Goes back to a kept version, by default the one that served before the current one. */
   rollback(name: string, version: string | undefined, request: RolloutRequest): Promise<RolloutResult> {
     return this.#run({ kind: 'rollback', name, ...(version === undefined ? {} : { version }) }, request);
   }

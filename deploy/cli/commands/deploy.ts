@@ -27,8 +27,8 @@ const UPLOAD_ROUNDS = 3;
 export function addDeploy(program: Command, terminal: Terminal): void {
   withHostOptions(program.command('deploy'))
     .summary('deploy functions: warm the new version, prove it, switch to it')
-    .description('Deploys the function of each folder, one after the other: the new version is loaded, warmed and checked beside the\n' +
-      'old one, and only then meets traffic. When a step fails, the old version goes on and nothing of the new is left.')
+    .description('Deploys the function of each folder, one after the other: the new version is loaded, warmed and checked beside ' +
+      'the old one, and only then meets traffic. When a step fails, the old version goes on and nothing of the new is left.')
     .argument('<folder...>', 'folders with a pilotlight.jsonc')
     .option('--no-warm', 'switch at once and leave the models to the first request')
     .option('--json', 'print the results as JSON')

@@ -15,7 +15,7 @@ export function addRollback(program: Command, terminal: Terminal): void {
   withHostOptions(program.command('rollback'))
     .summary('go back to an earlier version')
     .argument('<name>', 'name of the function')
-    .argument('[version]', 'first digits of a version (default: the one deployed before the current one)')
+    .argument('[version]', 'first digits of a version (default: the one that served before the current one)')
     .option('--no-warm', 'switch at once and leave the models to the first request')
     .option('--json', 'print the result as JSON')
     .action(async (name: string, version: string | undefined, options: RollbackOptions) => {

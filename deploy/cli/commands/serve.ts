@@ -14,7 +14,7 @@ interface ServeOptions extends Readonly<Record<string, string | boolean | undefi
 export function addServe(program: Command, terminal: Terminal): void {
   const serve = program.command('serve')
     .summary('run the host')
-    .description('Runs the host: functions answer on --port, the admin API, metrics and probes on --admin-port. Each setting can also stand in\n' +
+    .description('Runs the host: functions answer on --port, the admin API, metrics and probes on --admin-port. Each setting can also stand in ' +
       'a PILOTLIGHT_ variable or in pilotlight.config.jsonc; flags go first.')
     .option('--print-config', 'show each setting and where it came from, and exit')
     .option('--json', 'with --print-config: print JSON')

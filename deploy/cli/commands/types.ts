@@ -38,6 +38,9 @@ async function writeTypes(folder: string, options: TypesOptions, terminal: Termi
     terminal.out(`${shown} ${found === text ? 'is up to date' : 'written'}\n`);
     return;
   }
-  if (found !== text) throw new CliFailure(`${shown} ${found === undefined ? 'is missing' : 'is out of date'}; \`pilotlight types ${formatPath(folder, terminal.folder)}\` writes it`);
+  if (found !== text) {
+    const problem = found === undefined ? 'is missing' : 'is out of date';
+    throw new CliFailure(`${shown} ${problem}; \`pilotlight types ${formatPath(folder, terminal.folder)}\` writes it`);
+  }
   terminal.out(`${shown} is up to date\n`);
 }
