@@ -49,7 +49,12 @@ function build(folder, target) {
 }
 
 function parseOptions() {
-  const { values } = parseArgs({ options: { sanitize: { type: 'string' }, test: { type: 'boolean' }, bench: { type: 'string' } } });
+  let values;
+  try {
+    ({ values } = parseArgs({ options: { sanitize: { type: 'string' }, test: { type: 'boolean' }, bench: { type: 'string' } } }));
+  } catch (error) {
+    throw new BuildError(`native: ${error.message}\nusage: node native/build.mjs [--test] [--bench NAME] [--sanitize address|thread]`);
+  }
   if (values.sanitize !== undefined && values.sanitize !== 'address' && values.sanitize !== 'thread') {
     throw new BuildError(`native: --sanitize ${values.sanitize}: expected address or thread`);
   }

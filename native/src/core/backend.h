@@ -54,6 +54,7 @@ class Engine {
   virtual ~Engine() = default;
   virtual const Signature& signature() const = 0;
   virtual Result<std::unique_ptr<Slot>> NewSlot() = 0;
+  // Measured now: arenas grow with runs. Any thread, while slots run; cheap.
   virtual EngineMemory memory() const = 0;
 };
 

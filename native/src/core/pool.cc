@@ -8,27 +8,14 @@
 #include <utility>
 
 #include "core/threads.h"
+#include "core/verdict.h"
 
 namespace pilotlight {
 
 namespace {
 
-// Pools whose runs usually take longer share the tokens. Shorter ones disturb others less than the wait would cost them.
-constexpr int64_t kLongRunNs = 10 * 1000 * 1000;
-// Pools whose runs usually are as short report in bursts: a wake-up takes both threads longer than the run.
-constexpr int64_t kShortRunNs = 30 * 1000;
 // Warm-ups that may wait for one slot: control sends them one by one, so this is only a bound.
 constexpr size_t kOwnJobsMax = 64;
-
-bool IsWarmup(const Job& job) { return job.slot >= 0; }
-
-std::string Milliseconds(int64_t ns) { return std::to_string((ns + 500000) / 1000000) + " ms"; }
-
-// Why a job must end now, running or not; kOk: it need not.
-Code RunVerdict(const Job& job, int64_t now) {
-  if (job.cancelled.load(std::memory_order_relaxed)) return Code::kCancelled;
-  return now >= job.deadline_ns ? Code::kDeadline : Code::kOk;
-}
 
 Status RunGuarded(Slot& slot, Job& job) {
   RunRequest request;
@@ -76,7 +63,7 @@ std::vector<std::shared_ptr<Job>> Pool::Stop() {
   std::vector<std::shared_ptr<Job>> refused;
   for (auto& runner : runners_) {
     for (auto& job : runner->own) {
-      End(*job, Code::kNotResident, MonotonicNs());
+      EndJob(*job, Code::kNotResident, MonotonicNs(), options_);
       refused.push_back(std::move(job));
     }
     runner->own.clear();
@@ -152,15 +139,13 @@ void Pool::Serve(Runner& runner) {
 }
 
 Pool::Next Pool::NextJob(Runner& runner, const Job& finished) {
-  const int64_t usual = usual_run_ns_.load(std::memory_order_relaxed);
-  const bool is_short = usual >= 0 && usual < kShortRunNs;
   std::shared_ptr<Completion> paid;  // may be the last to know it: dropped when the lock is free
   std::lock_guard<std::mutex> lock(mutex_);
   runner.current = nullptr;
   --busy_;
   Next next;
   next.job = TakeJob(runner);
-  next.in_burst = is_short && next.job != nullptr;
+  next.in_burst = next.job != nullptr && usual_run_.is_short();
   paid = std::move(runner.owed);
   runner.owed = next.in_burst ? finished.completion : nullptr;
   runner.owed_sweeps = 0;
@@ -191,10 +176,10 @@ std::shared_ptr<Job> Pool::TakeJob(Runner& runner) {
 }
 
 void Pool::Run(Runner& runner, Job& job) {
-  const bool is_long = usual_run_ns_.load(std::memory_order_relaxed) > kLongRunNs;
+  const bool is_long = usual_run_.is_long();
   if (is_long && !tokens_.Acquire(runner.token)) {
     const int64_t now = MonotonicNs();
-    return End(job, WaitVerdict(job, now), now);
+    return EndJob(job, WaitVerdict(job, now, options_), now, options_);
   }
   RunOnSlot(runner, job);
   if (is_long) tokens_.Release();
@@ -203,41 +188,24 @@ void Pool::Run(Runner& runner, Job& job) {
 void Pool::RunOnSlot(Runner& runner, Job& job) {
   const int64_t start = MonotonicNs();
   const Code late = RunVerdict(job, start);
-  if (late != Code::kOk) return End(job, late, start);
+  if (late != Code::kOk) return EndJob(job, late, start, options_);
 
   job.started_ns = start;
   Status status = RunGuarded(*runner.slot, job);
   job.ended_ns = MonotonicNs();
 
-  // The flags decide, not the engine's word: an engine that is told to stop may call that a failure, or finish in time.
+  // An engine that is told to stop may call that a failure, or finish in time.
   const Code over = RunVerdict(job, job.ended_ns);
   if (over != Code::kOk) {
-    End(job, over, job.ended_ns);
+    EndJob(job, over, job.ended_ns, options_);
   } else if (status.code == Code::kCancelled) {
     job.status = Status::Error(Code::kEngineFailed, "the engine gave up the run unasked: " + status.message);
   } else {
     job.status = std::move(status);
   }
   if (!job.status.ok()) job.outputs.clear();
-  Learn(runner, job);
-}
-
-// What the pool's runs usually take. Quick to fall, slow to rise, and deaf to a single outlier: a light pool that was
-// preempted once must not start to queue behind heavy ones.
-void Pool::Learn(Runner& runner, const Job& job) {
-  const bool first = !runner.has_run;
+  if (runner.has_run) usual_run_.Learn(job.ended_ns - start, job.status.ok() ? RunEnd::kWhole : RunEnd::kCut);
   runner.has_run = true;
-  if (first) return;  // it paid for what is done once
-
-  const int64_t usual = usual_run_ns_.load(std::memory_order_relaxed);
-  int64_t run = job.ended_ns - job.started_ns;
-  // A run that was cut short tells only that a whole one takes longer.
-  if (!job.status.ok() && run <= std::max(usual, kLongRunNs)) return;
-  if (usual >= 0) {
-    run = std::min(run, 4 * usual + 1000000);
-    run = usual + (run - usual) / (run < usual ? 2 : 8);
-  }
-  usual_run_ns_.store(run, std::memory_order_relaxed);
 }
 
 bool Pool::Sweep(Swept* swept) {
@@ -250,7 +218,7 @@ bool Pool::Sweep(Swept* swept) {
     any = any || !runner->own.empty();
     if (runner->current == nullptr) continue;
     // Neither harms a job that is elsewhere by now, and the next sweep comes soon: no state between them to get wrong.
-    if (WaitVerdict(*runner->current, now) != Code::kOk) tokens_.GiveUp(runner->token);
+    if (WaitVerdict(*runner->current, now, options_) != Code::kOk) tokens_.GiveUp(runner->token);
     if (RunVerdict(*runner->current, now) != Code::kOk) runner->slot->Cancel();
     if (runner->owed != nullptr && ++runner->owed_sweeps > 1) swept->stalled.push_back(runner->owed);
   }
@@ -258,40 +226,19 @@ bool Pool::Sweep(Swept* swept) {
 }
 
 void Pool::SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, Swept* swept) {
-  const auto over = [&](const std::shared_ptr<Job>& job) { return WaitVerdict(*job, now) != Code::kOk; };
+  const auto over = [&](const std::shared_ptr<Job>& job) { return WaitVerdict(*job, now, options_) != Code::kOk; };
   if (std::none_of(jobs.begin(), jobs.end(), over)) return;
   std::deque<std::shared_ptr<Job>> staying;
   for (auto& job : jobs) {
-    const Code code = WaitVerdict(*job, now);
+    const Code code = WaitVerdict(*job, now, options_);
     if (code == Code::kOk) {
       staying.push_back(std::move(job));
       continue;
     }
-    End(*job, code, now);
+    EndJob(*job, code, now, options_);
     swept->ended.push_back(std::move(job));
   }
   jobs = std::move(staying);
-}
-
-// Why a job that waits must end now; kOk: it need not.
-Code Pool::WaitVerdict(const Job& job, int64_t now) const {
-  const Code code = RunVerdict(job, now);
-  if (code != Code::kOk || IsWarmup(job)) return code;
-  return now - job.submitted_ns > options_.queue_timeout_ns ? Code::kQueueTimeout : Code::kOk;
-}
-
-void Pool::End(Job& job, Code code, int64_t now) const {
-  job.ended_ns = now;
-  const std::string where = std::string(job.started_ns == 0 ? " waiting for" : " after it began to run on") + " a slot of pool "
-    + options_.key;
-  const std::string after = Milliseconds(now - job.submitted_ns);
-  if (code == Code::kCancelled) job.status = Status::Error(code, "the caller gave up after " + after + "," + where);
-  if (code == Code::kDeadline) job.status = Status::Error(code, "the deadline passed after " + after + "," + where);
-  if (code == Code::kQueueTimeout) {
-    job.status = Status::Error(code, "waited " + after + " for a slot of pool " + options_.key + ", whose queue allows "
-      + Milliseconds(options_.queue_timeout_ns));
-  }
-  if (code == Code::kNotResident) job.status = Status::Error(code, "pool " + options_.key + " was unloaded before the job ran");
 }
 
 void Pool::Describe(PoolStats* stats) {

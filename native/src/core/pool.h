@@ -2,7 +2,6 @@
 // is freed only when no job holds its entry.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -12,6 +11,7 @@
 
 #include "core/pool_entry.h"
 #include "core/run_tokens.h"
+#include "core/usual_run.h"
 
 namespace pilotlight {
 
@@ -74,10 +74,7 @@ class Pool {
   void Call(Runner& runner);
   void Run(Runner& runner, Job& job);
   void RunOnSlot(Runner& runner, Job& job);
-  void Learn(Runner& runner, const Job& job);
   void SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, Swept* swept);
-  Code WaitVerdict(const Job& job, int64_t now) const;
-  void End(Job& job, Code code, int64_t now) const;
 
   const PoolOptions options_;
   PoolEntry& entry_;
@@ -85,7 +82,7 @@ class Pool {
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<Runner>> runners_;
 
-  std::atomic<int64_t> usual_run_ns_{-1};  // -1: not known yet
+  UsualRun usual_run_;
 
   std::mutex mutex_;
   std::deque<std::shared_ptr<Job>> line_;

@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "core/verdict.h"
+
 namespace pilotlight {
 
 bool PoolEntry::TryHold() {
@@ -32,7 +34,7 @@ bool PoolEntry::Close() {
 
 void PoolEntry::Complete(std::shared_ptr<Job> job, void (Completion::*report)(std::shared_ptr<Job>)) {
   const std::shared_ptr<Completion> completion = std::move(job->completion);
-  if (job->slot < 0) {
+  if (!IsWarmup(*job)) {
     counters.Add(*job);
     Release();
   }
@@ -48,6 +50,23 @@ void PoolEntry::Counters::Add(const Job& job) {
   add(runs, 1);
   add(queue_ns, job.started_ns - job.submitted_ns);
   add(run_ns, job.ended_ns - job.started_ns);
+}
+
+PoolStats PoolEntry::Stats() const {
+  const auto get = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+  PoolStats stats;
+  stats.key = key;
+  stats.holds = holds();
+  stats.hits = get(counters.hits);
+  stats.misses = get(counters.misses);
+  stats.queue_full = get(counters.queue_full);
+  stats.queue_timeouts = get(counters.queue_timeouts);
+  stats.failures = get(counters.failures);
+  stats.runs = get(counters.runs);
+  stats.queue_ns = get(counters.queue_ns);
+  stats.run_ns = get(counters.run_ns);
+  stats.last_used_ns = get(counters.last_used_ns);
+  return stats;
 }
 
 PoolIndex PoolTable::Intern(const std::string& key) {

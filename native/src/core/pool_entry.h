@@ -33,6 +33,9 @@ class PoolEntry {
   // Counts the job, releases its hold, reports it. Outside all locks; the pool may be gone when it returns.
   void Complete(std::shared_ptr<Job> job, void (Completion::*report)(std::shared_ptr<Job>) = &Completion::Done);
 
+  // As if it were not loaded: a loaded pool adds its slots.
+  PoolStats Stats() const;
+
   // Set by the loader while closed; a holder may read it without a lock.
   Pool* pool = nullptr;
 

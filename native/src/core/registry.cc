@@ -13,6 +13,7 @@
 #include "core/pool_load.h"
 #include "core/run_tokens.h"
 #include "core/threads.h"
+#include "core/verdict.h"
 #include "core/watchdog.h"
 
 namespace pilotlight {
@@ -170,7 +171,7 @@ Status ProcessRegistry::Submit(PoolIndex pool, std::shared_ptr<Job> job) {
   if (job->submitted_ns >= job->deadline_ns) {
     return Status::Error(Code::kDeadline, "the deadline had passed before the job came to pool " + entry.key);
   }
-  if (job->slot >= 0) return SubmitWarmup(entry, std::move(job));
+  if (IsWarmup(*job)) return SubmitWarmup(entry, std::move(job));
   if (!entry.TryHold()) {
     entry.counters.misses.fetch_add(1, std::memory_order_relaxed);
     return Status::Error(Code::kNotResident, "no open pool has the key " + entry.key);
@@ -209,19 +210,7 @@ std::vector<PoolStats> ProcessRegistry::Stats() {
   std::vector<PoolStats> all;
   std::lock_guard<std::mutex> lock(mutex_);
   for (PoolEntry* entry : table_.All()) {
-    PoolStats stats;
-    stats.key = entry->key;
-    stats.holds = entry->holds();
-    const auto& counters = entry->counters;
-    stats.hits = counters.hits.load(std::memory_order_relaxed);
-    stats.misses = counters.misses.load(std::memory_order_relaxed);
-    stats.queue_full = counters.queue_full.load(std::memory_order_relaxed);
-    stats.queue_timeouts = counters.queue_timeouts.load(std::memory_order_relaxed);
-    stats.failures = counters.failures.load(std::memory_order_relaxed);
-    stats.runs = counters.runs.load(std::memory_order_relaxed);
-    stats.queue_ns = counters.queue_ns.load(std::memory_order_relaxed);
-    stats.run_ns = counters.run_ns.load(std::memory_order_relaxed);
-    stats.last_used_ns = counters.last_used_ns.load(std::memory_order_relaxed);
+    PoolStats stats = entry->Stats();
     if (Loaded* found = Find(*entry)) found->pool->Describe(&stats);
     all.push_back(std::move(stats));
   }
