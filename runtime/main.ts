@@ -8,6 +8,7 @@ import { Rollout } from '../deploy/rollout/rollout.ts';
 import { Store } from '../deploy/store/store.ts';
 import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
 import { DataPlaneThreads } from './ingress/data-plane.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
@@ -51,7 +52,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const lastUsedFile = join(config.store, 'last-used.json');
   const remembered = await readLastUsed(lastUsedFile);
   const rollout = new Rollout({
-    store, dataPlane, residency, engine, clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
+    store, dataPlane, residency, engine: inspectOnce(engine), clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
     onRecord: (record) => telemetry.rollout(record),
     loadFirst: (pools) => loadOrder(pools, remembered),
   });
@@ -86,9 +87,10 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     log.info({ drainTimeoutMs }, 'host.stopping');
     clearInterval(remembering);
     await lastUsed.remember(residency.pools());
-    const cut = await dataPlane.close(drainTimeoutMs);
-    link.released();
-    await rollout.close();
+    // Undone at once, beside the drain: a deploy that has not committed must not hold the end up.
+    const rolledBack = rollout.close();
+    const cut = await dataPlane.close(drainTimeoutMs, () => link.released());
+    await rolledBack;
     await admin.close(ADMIN_CLOSE_MS);
     await telemetry.close();
     await store.close();

@@ -34,7 +34,9 @@ export async function openAdminServer(options: AdminServerOptions): Promise<Admi
   }) as Server;
   server.maxConnections = CONNECTIONS_MAX;
   server.setTimeout(SILENCE_MS);
-  server.listen('descriptor' in options ? { fd: options.descriptor, backlog: options.backlog } : { host: options.host, port: options.port });
+  // Node takes the queue's length of a descriptor as an argument only.
+  if ('descriptor' in options) server.listen({ fd: options.descriptor }, options.backlog);
+  else server.listen({ host: options.host, port: options.port });
   try {
     await once(server, 'listening');
   } catch (error) {

@@ -39,8 +39,8 @@ export interface DataPlane {
   stop(name: string, version: string): Promise<void>;
   /** What `/v2/health/ready` says; `close` sets `draining` by itself. */
   announce(health: Health): void;
-  /** Stops accepting, finishes what is in flight until deadlineMs, closes all threads. Gives the number cut. */
-  close(deadlineMs: number): Promise<number>;
+  /** Stops accepting (then calls `released`), finishes what is in flight until deadlineMs, closes all threads. Gives the number cut. */
+  close(deadlineMs: number, released?: () => void): Promise<number>;
   snapshot(): readonly VersionStatus[];
 }
 
@@ -184,7 +184,9 @@ export class DataPlaneThreads implements DataPlane {
     for (const thread of this.#threads) thread.tell({ kind: 'health', health });
   }
 
-  async close(deadlineMs: number): Promise<number> {
+  async close(deadlineMs: number, released: () => void = () => {}): Promise<number> {
+    await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'release' })));
+    released();
     const counts = await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'close', deadlineMs })));
     await Promise.all([...this.#running.values()].map((running) => running.isolates.stop()));
     this.#running.clear();

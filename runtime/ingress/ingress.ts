@@ -28,6 +28,7 @@ export class Ingress implements ExchangeHost {
   readonly #sink: RecordSink;
   readonly #front: Front;
   readonly #servers: Server[] = [];
+  #closed: readonly Promise<void>[] = [];
   readonly #targets = new Map<string, Target>();
   readonly #links = new Map<number, { readonly link: IsolateLink; readonly target: Target }>();
   readonly #connectionsMax: number;
@@ -58,7 +59,9 @@ export class Ingress implements ExchangeHost {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(listen, resolve);
+      // Node takes the queue's length of a descriptor as an argument only; without it the kernel's queue would shrink for all who share it.
+      if ('fd' in listen) server.listen({ fd: listen.fd }, listen.backlog, resolve);
+      else server.listen(listen, resolve);
     });
     this.#servers.push(server);
     const address = server.address();
@@ -76,6 +79,7 @@ export class Ingress implements ExchangeHost {
       case 'cut': return this.#done(order.ask, this.#targets.get(order.key)?.cutAll('DRAINING', 'the version was replaced and its drain deadline has passed') ?? 0);
       case 'forget': return this.#forget(order);
       case 'health': return this.#announce(order.health);
+      case 'release': return this.#release(order);
       case 'close': return void this.#close(order);
     }
   }
@@ -149,12 +153,17 @@ export class Ingress implements ExchangeHost {
     if (this.#health !== 'draining') this.#health = health;
   }
 
-  /** Stops accepting, lets what is in flight end until the deadline, then cuts it. */
-  async #close({ ask, deadlineMs }: Order<'close'>): Promise<void> {
+  #release({ ask }: Order<'release'>): void {
     this.#health = 'draining';
-    const untilMs = monotonicMs() + deadlineMs;
     // http's own close would cut idle connections at once, also those that a request is on its way to.
-    const closed = this.#servers.map((server) => new Promise<void>((resolve) => { NetServer.prototype.close.call(server, () => resolve()); }));
+    this.#closed = this.#servers.map((server) => new Promise<void>((resolve) => { NetServer.prototype.close.call(server, () => resolve()); }));
+    this.#done(ask);
+  }
+
+  /** Lets what is in flight end until the deadline, then cuts it. */
+  async #close({ ask, deadlineMs }: Order<'close'>): Promise<void> {
+    const untilMs = monotonicMs() + deadlineMs;
+    const closed = this.#closed;
     const idleTimer = setInterval(() => this.#servers.forEach((server) => server.closeIdleConnections()), IDLE_LINGER_MS);
     const empty = [...this.#targets.values()].map((target) => new Promise<void>((resolve) => target.whenEmpty(resolve)));
     await Promise.race([Promise.all([...empty, ...closed]), after(untilMs - monotonicMs())]);

@@ -42,7 +42,9 @@ export type ToIngress =
   | { readonly kind: 'cut'; readonly ask: number; readonly key: string }
   | { readonly kind: 'forget'; readonly ask: number; readonly key: string }
   | { readonly kind: 'health'; readonly health: Health }
-  /** Answered with the number of requests that were cut. */
+  /** Answered when the thread listens no more; what is in flight goes on. */
+  | { readonly kind: 'release'; readonly ask: number }
+  /** After `release`. Answered with the number of requests that were cut. */
   | { readonly kind: 'close'; readonly ask: number; readonly deadlineMs: number };
 
 export type FromIngress =

@@ -10,7 +10,7 @@ export function findFault(signature: Signature, sample: WarmSample, outputs: Ten
   for (const spec of signature.outputs) {
     const output = outputs[spec.name];
     if (output === undefined) return `output ${spec.name} is missing`;
-    const shapeFits = output.shape.length === spec.shape.length
+    const shapeFits = spec.anyRank === true || output.shape.length === spec.shape.length
       && spec.shape.every((axis, i) => typeof axis !== 'number' || axis < 0 || axis === output.shape[i]);
     if (!shapeFits) return `output ${spec.name} has shape [${output.shape.join(',')}] where the model declares [${spec.shape.join(',')}]`;
     const bad = indexOfNaN(output);
