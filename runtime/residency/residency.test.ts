@@ -118,6 +118,18 @@ describe('residency', () => {
     assert.deepEqual(residency.pools().map(({ key }) => key), ['b']);
   });
 
+  test('a pool that is loaded again is loaded from a version that is still declared', async () => {
+    const { engine, residency } = setUp();
+    const at = (path: string): PoolPlan => ({ ...planOf('a'), spec: { ...planOf('a').spec, path } });
+    residency.declare('digits@1', [at('/1.fake')]);
+    residency.declare('digits@2', [at('/2.fake')]);
+    await residency.forget('digits@2');
+    const paths: string[] = [];
+    engine.onLoad = ({ path }) => void paths.push(path);
+    await residency.ensure('a', ASK);
+    assert.deepEqual(paths, ['/1.fake']);
+  });
+
   test('a pool that jobs still hold is unloaded only when they have let go', async () => {
     const { engine, clock, residency } = setUp();
     residency.declare('digits@1', [planOf('a')]);

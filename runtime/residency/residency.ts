@@ -68,9 +68,11 @@ interface Failure {
 }
 
 interface Pool {
-  /** The newest version's: the files of older ones may be gone when the pool is loaded again. */
+  readonly key: string;
+  /** By version, newest last. */
+  readonly plans: Map<string, PoolPlan>;
+  /** The newest declared version's: the files of others may be gone when the pool is loaded again. */
   plan: PoolPlan;
-  readonly versions: Set<string>;
   state: PoolState;
   load: Load | undefined;
   failure: Failure | undefined;
@@ -100,11 +102,11 @@ export class PoolResidency implements Residency {
 
   declare(versionId: string, plans: readonly PoolPlan[]): void {
     for (const plan of plans) {
-      const known = this.#pools.get(plan.spec.key);
-      const pool = known ?? { plan, versions: new Set<string>(), state: 'absent', load: undefined, failure: undefined, unload: undefined };
-      pool.plan = plan;
-      pool.versions.add(versionId);
-      if (known === undefined) this.#pools.set(plan.spec.key, pool);
+      const { key } = plan.spec;
+      const pool = this.#pools.get(key) ?? newPool(plan);
+      pool.plans.set(versionId, plan);
+      pool.plan = newestPlan(pool);
+      this.#pools.set(key, pool);
     }
   }
 
@@ -121,15 +123,16 @@ export class PoolResidency implements Residency {
   }
 
   async forget(versionId: string): Promise<void> {
-    const orphans = [...this.#pools.values()].filter((pool) => pool.versions.delete(versionId) && pool.versions.size === 0);
-    await Promise.all(orphans.map((pool) => this.#remove(pool)));
+    const left = [...this.#pools.values()].filter((pool) => pool.plans.delete(versionId));
+    for (const pool of left) pool.plan = newestPlan(pool);
+    await Promise.all(left.filter(isOrphan).map((pool) => this.#remove(pool)));
   }
 
   pools(): readonly PoolView[] {
     const stats = new Map(this.#options.engine.stats().map((one) => [one.key, one]));
-    return [...this.#pools.values()].map(({ plan, state, versions }) => {
-      const found = stats.get(plan.spec.key);
-      return { key: plan.spec.key, state, functions: [...versions], ...(found === undefined ? {} : { stats: found }) };
+    return [...this.#pools.values()].map(({ key, state, plans }) => {
+      const found = stats.get(key);
+      return { key, state, functions: [...plans.keys()], ...(found === undefined ? {} : { stats: found }) };
     });
   }
 
@@ -211,21 +214,21 @@ export class PoolResidency implements Residency {
   async #remove(pool: Pool): Promise<void> {
     // A load in flight is finished first: the native loader cannot be stopped halfway without a trace.
     await pool.load?.done.catch(() => {});
-    if (pool.versions.size > 0) return;
+    if (!isOrphan(pool)) return;
     if (pool.state === 'resident') {
       pool.unload = this.#unload(pool);
       await pool.unload;
       pool.unload = undefined;
     }
-    if (pool.versions.size === 0 && pool.load === undefined) this.#pools.delete(pool.plan.spec.key);
+    if (isOrphan(pool) && pool.load === undefined) this.#pools.delete(pool.key);
   }
 
   async #unload(pool: Pool): Promise<void> {
     const { engine, clock } = this.#options;
-    const { key } = pool.plan.spec;
+    const { key } = pool;
     while (engine.retire(key) === 'busy') {
       await new Promise<void>((resolve) => clock.after(RETIRE_RETRY_MS, resolve));
-      if (pool.versions.size > 0) return;
+      if (!isOrphan(pool)) return;
     }
     move(pool, 'unloading');
     await engine.unload(key);
@@ -233,8 +236,20 @@ export class PoolResidency implements Residency {
   }
 }
 
+function newPool(plan: PoolPlan): Pool {
+  return { key: plan.spec.key, plans: new Map(), plan, state: 'absent', load: undefined, failure: undefined, unload: undefined };
+}
+
+function newestPlan(pool: Pool): PoolPlan {
+  return [...pool.plans.values()].at(-1) ?? pool.plan;
+}
+
+function isOrphan(pool: Pool): boolean {
+  return pool.plans.size === 0;
+}
+
 function move(pool: Pool, to: PoolState): void {
-  assert(MOVES[pool.state].includes(to), `pool ${pool.plan.spec.key} cannot go from ${pool.state} to ${to}`);
+  assert(MOVES[pool.state].includes(to), `pool ${pool.key} cannot go from ${pool.state} to ${to}`);
   pool.state = to;
 }
 

@@ -12,6 +12,7 @@ export class FakeEngine implements EngineControl {
   signature = SIGNATURE;
   /** Called by each operation with its name; throw or wait here. */
   before: (operation: 'load' | 'run' | 'unload' | 'inspect', key: string) => void | Promise<void> = () => {};
+  onLoad: (spec: PoolSpec) => void = () => {};
   answer: (inputs: Tensors) => Tensors = (inputs) => ({ y: inputs['x'] ?? { type: 'float32', shape: [0, 2], data: new Float32Array() } });
   readonly loaded = new Set<string>();
   readonly opened = new Set<string>();
@@ -31,6 +32,7 @@ export class FakeEngine implements EngineControl {
 
   async load(spec: PoolSpec): Promise<LoadedPool> {
     this.loads++;
+    this.onLoad(spec);
     await this.before('load', spec.key);
     this.loaded.add(spec.key);
     return { signature: this.signature, memory: { weightsBytes: 1, scratchBytes: 0, stagingBytes: 0 }, steps: [] };
