@@ -3,8 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { describeThrown, PilotlightError } from '../errors.ts';
-import type { Capability, LoadedPool, PoolSpec, PoolStats } from './port.ts';
-import type { Signature } from './tensor.ts';
+import type { Capability, PoolSpec, PoolStats } from './port.ts';
 
 /** One output of a run that came by itself; `data` is an ArrayBuffer, or the strings. */
 export interface LoneOutput {
@@ -22,7 +21,7 @@ export interface NativeListener {
     id: number, code: number, message: string, submittedMs: number, startedMs: number, endedMs: number,
     outputs: readonly (LoneOutput | undefined)[] | undefined,
   ): void;
-  /** The answer to `load`, `inspect` or `unload`. */
+  /** The answer to `load` (a LoadedPool), `inspect` (a Signature) or `unload`. */
   answer(id: number, code: number, message: string, value: unknown): void;
   /** More may have arrived by the next turn of the event loop: call `turn` in it. */
   later(): void;
@@ -59,11 +58,6 @@ export interface NativeAddon {
   /** Milliseconds of the clock that all stamps are on. */
   monotonic(): number;
 }
-
-/** What `load` answers. */
-export type LoadAnswer = LoadedPool;
-/** What `inspect` answers. */
-export type InspectAnswer = Signature;
 
 const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node', import.meta.url));
 

@@ -1,27 +1,14 @@
 // This thread's line to the native core: one for each thread, shared by control and client. Runs go out through the frame and come
 // back many at a time; ids are small and used again, because native keeps its runs in an array by id.
+import { PilotlightError } from '../errors.ts';
 import { loadAddon, type LoneOutput, type NativeAddon } from './addon.ts';
-import { InputCheck } from './check.ts';
 import { Flight } from './flight.ts';
 import { FrameWriter } from './frame.ts';
 import { nativeError } from './native-codes.ts';
+import { PoolHandle } from './pool-handle.ts';
 import type { RunOptions, RunResult } from './port.ts';
-import { PilotlightError } from '../errors.ts';
 import { ResultReader, toTensors } from './results.ts';
 import type { Signature, Tensors } from './tensor.ts';
-
-/** A pool as this thread knows it: good for ever, resident or not. */
-export class PoolHandle {
-  readonly index: number;
-  readonly signature: Signature;
-  readonly check: InputCheck;
-
-  constructor(index: number, signature: Signature) {
-    this.index = index;
-    this.signature = signature;
-    this.check = new InputCheck(signature);
-  }
-}
 
 /** Leaves the choice of the slot to the pool. */
 export const ANY_SLOT = -1;

@@ -1,7 +1,8 @@
 // Any thread's side of the engine port: submits straight to the native pools that all threads of the process share.
 import { PilotlightError } from '../errors.ts';
 import type { Lease } from '../sdk.ts';
-import { ANY_SLOT, threadChannel, type PoolHandle } from './channel.ts';
+import { ANY_SLOT, threadChannel } from './channel.ts';
+import type { PoolHandle } from './pool-handle.ts';
 import type { EngineClient, RunOptions, RunResult } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 

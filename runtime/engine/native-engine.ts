@@ -1,8 +1,9 @@
 // The control thread's side of the engine port.
-import { ANY_SLOT, threadChannel, type PoolHandle } from './channel.ts';
+import { assert } from '../errors.ts';
+import { ANY_SLOT, threadChannel } from './channel.ts';
 import { nativeError } from './native-codes.ts';
 import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
-import { assert } from '../errors.ts';
+import type { PoolHandle } from './pool-handle.ts';
 import type { Backend, Capability, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
@@ -33,7 +34,12 @@ export class NativeEngine implements EngineControl {
     const { slots, threads, queue } = spec;
     assert(slots >= 1 && threads >= 1 && queue.max >= 0 && queue.timeoutMs >= 0, `pool ${spec.key} with ${JSON.stringify({ slots, threads, queue })}`);
     const loaded = await this.#channel.ask<LoadedPool>((id) => addon.load(id, spec));
-    this.#pools.set(spec.key, this.#channel.pool(spec.key, loaded.signature));
+    try {
+      this.#pools.set(spec.key, this.#channel.pool(spec.key, loaded.signature));
+    } catch (error) {
+      await this.unload(spec.key);
+      throw error;
+    }
     return loaded;
   }
 

@@ -49,6 +49,14 @@ test('native threads outlive the workers that opened the addon', async () => {
   assert.equal(await play('onlyWorkers'), 'still here');
 });
 
+test('a library that is missing is a capability that is absent, and a load says where it was looked for', async () => {
+  const { available, reason, failure } = JSON.parse(await play('libraryMissing')) as { available: boolean; reason: string; failure: string[] };
+  assert.equal(available, false);
+  assert.match(reason, /\/nowhere\/libonnxruntime\.so\.1/);
+  assert.equal(failure[0], 'LOAD_FAILED');
+  assert.match(failure[1] ?? '', /\/nowhere\/libonnxruntime\.so\.1/);
+});
+
 test('stamps of native are on the clock of this thread', () => {
   const addon = loadAddon();
   for (let i = 0; i < 10; i++) {

@@ -7,6 +7,7 @@ import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { monotonicMs } from '../../runtime/clock.ts';
+import type { PilotlightError } from '../../runtime/errors.ts';
 import type { NativeClient } from '../../runtime/engine/native-client.ts';
 import type { NativeEngine } from '../../runtime/engine/native-engine.ts';
 import type { PoolSpec, RunResult } from '../../runtime/engine/port.ts';
@@ -27,7 +28,7 @@ const AT_ONCE = 8;
 const IN_FLIGHT = 32;
 const PATIENCE_MS = 60_000;
 
-const SCENES: Readonly<Record<string, () => Promise<void>>> = { workersDie, workersExit, exitInFlight, exitWhenIdle, workersShare, holderDies, loaderDies, onlyWorkers };
+const SCENES: Readonly<Record<string, () => Promise<void>>> = { workersDie, workersExit, exitInFlight, exitWhenIdle, workersShare, holderDies, loaderDies, onlyWorkers, libraryMissing };
 
 /** Imported late: a scene shows what happens when only workers have opened the addon. */
 async function openEngine(): Promise<{ engine: NativeEngine; client: NativeClient }> {
@@ -167,6 +168,14 @@ async function onlyWorkers(): Promise<void> {
   const { engine } = await openEngine();
   await untilRetired(engine, 'scene 0');
   console.log('still here');
+}
+
+async function libraryMissing(): Promise<void> {
+  const { NativeEngine } = await import('../../runtime/engine/native-engine.ts');
+  const engine = new NativeEngine({ onnxruntimeLibrary: '/nowhere/libonnxruntime.so.1' });
+  const capability = engine.capabilities().find(({ backend }) => backend === 'onnxruntime');
+  const failure = await engine.load({ ...specOf(''), backend: 'onnxruntime' }).catch((error: unknown) => error as PilotlightError);
+  console.log(JSON.stringify({ available: capability?.available, reason: capability?.reason, failure: 'code' in failure ? [failure.code, failure.message] : [] }));
 }
 
 async function act({ does, spec }: Part): Promise<void> {
