@@ -14,6 +14,7 @@ export interface RunRecord {
   /** `acquire` begins; equals `submittedMs` when the pool was resident. */
   readonly acquireMs: number;
   readonly submittedMs: number;
+  /** Equals `endedMs` when nothing ran: a wait for a lease, a preload, a refusal. */
   readonly startedMs: number;
   readonly endedMs: number;
   /** Id of the load that this run started or waited for. */

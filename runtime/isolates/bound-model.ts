@@ -66,8 +66,14 @@ export class BoundModel implements Model {
   async acquire(): Promise<Lease> {
     const { client } = this.#engines;
     const { pool } = this.#model;
-    const limits = this.#limits({}, monotonicMs());
-    const hold = await this.#whenResident(limits, { start: 'warm', loadId: undefined }, () => client.hold?.(pool.key));
+    const acquireMs = monotonicMs();
+    const wait: Wait = { start: 'warm', loadId: undefined };
+    const hold = await this.#whenResident(this.#limits({}, acquireMs), wait, () => client.hold?.(pool.key));
+    // A wait that no run made is told as one that ran for no time: the request was cold all the same.
+    if (wait.start !== 'warm') {
+      const nowMs = monotonicMs();
+      this.#tell(wait, acquireMs, { submittedMs: nowMs, startedMs: nowMs, endedMs: nowMs }, undefined);
+    }
     const lease: Lease = { release: () => hold?.release(), [Symbol.dispose]: () => hold?.release() };
     this.#scope.held(lease);
     return lease;

@@ -93,7 +93,8 @@ function invokeSpan(record: RequestRecord, findLoad: FindLoad): Span | undefined
 function runSpans(run: RunRecord, findLoad: FindLoad): readonly Span[] {
   const attributes = { [A.binding]: run.binding, [A.pool]: run.pool };
   const acquire = span('acquire', run.acquireMs, run.submittedMs, { attributes: { ...attributes, [A.start]: run.start }, ...loadOf(run, findLoad) });
-  if (run.errorCode !== undefined && run.startedMs === 0) return [{ ...acquire, endMs: run.endedMs, error: run.errorCode }];
+  if (run.errorCode !== undefined && run.startedMs === run.endedMs) return [{ ...acquire, endMs: run.endedMs, error: run.errorCode }];
+  if (run.submittedMs === run.endedMs) return [acquire];
   return [
     acquire,
     span('queue', run.submittedMs, run.startedMs, { attributes }),
