@@ -1,7 +1,8 @@
 // A load generator for the benchmarks: one thread, non-blocking sockets, one request in flight a connection, so that it
 // takes little from the machine that it measures. `--rate R` sends at R a second whatever the answers do and times each
 // request from when it should have left (no coordinated omission); without it each connection sends as soon as it may.
-// Prints one JSON object. Answers need a Content-Length or chunked encoding.
+// `--tally A,B` counts the answers by what these headers say. Prints one JSON object. Answers need a Content-Length or
+// chunked encoding.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -21,6 +22,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,7 @@ struct Options {
   std::string path = "/";
   std::string body;
   std::string type;
+  std::vector<std::string> tally;  // names of headers
   int connections = 1;
   double seconds = 2;
   double rate = 0;
@@ -48,6 +51,13 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+std::vector<std::string> SplitList(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
 Options Parse(int count, char** words) {
   Options options;
   for (int i = 1; i + 1 < count; i += 2) {
@@ -57,13 +67,15 @@ Options Parse(int count, char** words) {
     else if (word == "--path") options.path = value;
     else if (word == "--body") options.body = ReadFile(value);
     else if (word == "--type") options.type = value;
+    else if (word == "--tally") options.tally = SplitList(value);
     else if (word == "--connections") options.connections = std::atoi(value.c_str());
     else if (word == "--seconds") options.seconds = std::atof(value.c_str());
     else if (word == "--rate") options.rate = std::atof(value.c_str());
     else Stop("unknown option " + word);
   }
   if (options.port <= 0 || options.connections < 1 || options.seconds <= 0 || count % 2 == 0) {
-    Stop("usage: bench_http --port N [--method M] [--path P] [--body FILE] [--type T] [--connections N] [--seconds S] [--rate R]");
+    Stop("usage: bench_http --port N [--method M] [--path P] [--body FILE] [--type T] [--connections N] [--seconds S] [--rate R] "
+         "[--tally HEADER,HEADER]");
   }
   return options;
 }
@@ -100,6 +112,18 @@ size_t WholeAnswer(const std::string& text, int* status, bool* closes) {
   return end == std::string::npos ? 0 : end + 5;
 }
 
+// What the header `name` of the answer says, empty when it is not there.
+std::string FieldOf(const std::string& text, const std::string& name) {
+  const size_t head = text.find("\r\n\r\n");
+  for (size_t line = text.find("\r\n") + 2; line < head + 2; line = text.find("\r\n", line) + 2) {
+    const char* field = text.c_str() + line;
+    if (strncasecmp(field, name.c_str(), name.size()) != 0 || field[name.size()] != ':') continue;
+    const size_t from = text.find_first_not_of(' ', line + name.size() + 1);
+    return text.substr(from, text.find("\r\n", from) - from);
+  }
+  return "";
+}
+
 class Load {
  public:
   explicit Load(const Options& options) : options_(options) {
@@ -113,6 +137,7 @@ class Load {
     connections_.resize(static_cast<size_t>(options_.connections));
     for (Connection& one : connections_) Open(one);
     const double start = Now(), end = start + options_.seconds;
+    last_answer_ = start;
     double next = start;
     while (Now() < end || busy_ > 0) {
       const double now = Now();
@@ -131,7 +156,8 @@ class Load {
       Wait(options_.rate > 0 ? next : end);
     }
     unanswered_ = busy_ + waiting_.size();
-    Print(std::min(Now(), end) - start);
+    // To the last answer, not to the end of the time: the answers to what was under way then are counted too.
+    Print(last_answer_ - start);
   }
 
  private:
@@ -186,13 +212,26 @@ class Load {
       int status = 0;
       bool closes = false;
       if (WholeAnswer(one.answer, &status, &closes) == 0) continue;
-      times_.push_back(Now() - one.due);
-      ++statuses_[status];
+      Count(status, one);
       one.busy = false;
       --busy_;
       if (closes) Close(one);
       return;
     }
+  }
+
+  void Count(int status, const Connection& one) {
+    const double now = Now();
+    times_.push_back(now - one.due);
+    ++statuses_[status];
+    if (status == 200) {
+      longest_silence_ = std::max(longest_silence_, now - last_answer_);
+      last_answer_ = now;
+    }
+    if (options_.tally.empty()) return;
+    std::string said;
+    for (const std::string& name : options_.tally) said += (said.empty() ? "" : " ") + FieldOf(one.answer, name);
+    ++tally_[said];
   }
 
   void Drop(Connection& one) {
@@ -233,13 +272,19 @@ class Load {
 
   void Print(double seconds) {
     std::sort(times_.begin(), times_.end());
-    std::printf("{\"answered\":%zu,\"perSecond\":%.1f,\"failed\":%zu,\"refused\":%zu,\"unanswered\":%zu", times_.size(),
-                static_cast<double>(times_.size()) / seconds, failed_, refused_, unanswered_);
+    std::printf("{\"answered\":%zu,\"perSecond\":%.3f,\"failed\":%zu,\"refused\":%zu,\"unanswered\":%zu", times_.size(),
+                seconds > 0 ? static_cast<double>(times_.size()) / seconds : 0, failed_, refused_, unanswered_);
     std::printf(",\"p50Ms\":%.4f,\"p90Ms\":%.4f,\"p99Ms\":%.4f,\"p999Ms\":%.4f,\"maxMs\":%.4f,\"statuses\":{", Quantile(0.5), Quantile(0.9), Quantile(0.99),
                 Quantile(0.999), times_.empty() ? 0 : times_.back() * 1000);
     const char* separator = "";
     for (const auto& [status, count] : statuses_) {
       std::printf("%s\"%d\":%zu", separator, status, count);
+      separator = ",";
+    }
+    std::printf("},\"longestSilenceMs\":%.4f,\"tally\":{", longest_silence_ * 1000);
+    separator = "";
+    for (const auto& [said, count] : tally_) {
+      std::printf("%s\"%s\":%zu", separator, said.c_str(), count);
       separator = ",";
     }
     std::printf("}}\n");
@@ -253,6 +298,9 @@ class Load {
   std::deque<double> waiting_;  // requests that are due while all connections are busy
   std::vector<double> times_;
   std::map<int, size_t> statuses_;
+  std::map<std::string, size_t> tally_;
+  double last_answer_ = 0;      // when the last 200 came
+  double longest_silence_ = 0;  // between two of them
   size_t busy_ = 0, failed_ = 0, refused_ = 0, unanswered_ = 0;
 };
 

@@ -1,0 +1,11 @@
+// All benchmarks, in the order in which they run.
+import { firstRequest } from './first-request.ts';
+import { isolation } from './isolation.ts';
+import type { BenchCase } from './measure.ts';
+import { redeploy } from './redeploy.ts';
+import { restart } from './restart.ts';
+import { slotsMemory } from './slots-memory.ts';
+import { smallModel } from './small-model.ts';
+import { throughputHeavy } from './throughput-heavy.ts';
+
+export const CASES: readonly BenchCase[] = [throughputHeavy, isolation, smallModel, firstRequest, redeploy, slotsMemory, restart];
