@@ -1,4 +1,5 @@
 // All benchmarks, in the order in which they run.
+import { completion } from './completion.ts';
 import { firstRequest } from './first-request.ts';
 import { isolation } from './isolation.ts';
 import type { BenchCase } from './measure.ts';
@@ -8,4 +9,4 @@ import { slotsMemory } from './slots-memory.ts';
 import { smallModel } from './small-model.ts';
 import { throughputHeavy } from './throughput-heavy.ts';
 
-export const CASES: readonly BenchCase[] = [throughputHeavy, isolation, smallModel, firstRequest, redeploy, slotsMemory, restart];
+export const CASES: readonly BenchCase[] = [throughputHeavy, isolation, smallModel, firstRequest, redeploy, slotsMemory, completion, restart];

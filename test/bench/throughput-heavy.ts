@@ -1,10 +1,9 @@
 // What is left of the machine for a heavy model: HTTP, a handler and the slots against the barest loop over the same runs.
 import { availableParallelism } from 'node:os';
-import { packagedOnnxRuntimeLibrary } from '../../runtime/engine/onnxruntime-library.ts';
+import { buildBareLoop, runBareLoop } from './bare-loop.ts';
 import { BenchHost } from './bench-host.ts';
 import { assertServed, load } from './load.ts';
 import { compare, interleave, type BenchCase } from './measure.ts';
-import { runNative } from './native-program.ts';
 import { RESNET50, writeRawFunction } from './raw-function.ts';
 import { Scratch } from './scratch.ts';
 
@@ -22,8 +21,8 @@ export const throughputHeavy: BenchCase = {
     await host.deploy(heavy.folder);
     const ours = async (): Promise<number> =>
       assertServed(await load({ port: host.port, path: heavy.path, body: heavy.body, connections: CONNECTIONS, seconds })).perSecond;
-    const bareArgs = [heavy.model, '--threads', String(threads), '--seconds', String(seconds), '--library', packagedOnnxRuntimeLibrary()];
-    const bare = async (): Promise<number> => (await runNative<{ readonly runsPerSecond: number }>('loop', bareArgs)).runsPerSecond;
+    await buildBareLoop();
+    const bare = (): Promise<number> => runBareLoop({ model: heavy.model, threads, seconds });
     return [compare(await interleave(rounds, ours, bare), { case: 'throughput-heavy', measure: 'runs', unit: '/s', bar: { atLeast: 0.9 } })];
   },
 };

@@ -11,8 +11,8 @@ for (const word of process.argv.slice(2)) {
   const session = await InferenceSession.create(file);
   app.post(path, async (context) => {
     const data = new Float32Array(await context.req.arrayBuffer());
-    const { [output]: result } = await session.run({ [input]: new Tensor('float32', data, shape) });
-    const { buffer, byteOffset, byteLength } = result?.data as Float32Array<ArrayBuffer>;
+    const results = await session.run({ [input]: new Tensor('float32', data, shape) });
+    const { buffer, byteOffset, byteLength } = results[output]!.data as Float32Array<ArrayBuffer>; // its name is the caller's
     return context.body(new Uint8Array(buffer, byteOffset, byteLength));
   });
 }
