@@ -10,7 +10,7 @@ import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
-import { DataPlaneThreads } from './ingress/data-plane.ts';
+import { DataPlaneThreads, type VersionStatus } from './ingress/data-plane.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PoolResidency } from './residency/residency.ts';
@@ -26,6 +26,8 @@ const ADMIN_CLOSE_MS = 1_000;
 const SERVICE_VERSION = '0.1.0';
 const LOAD_TIMEOUT_MS = 60_000;
 const REMEMBER_EVERY_MS = 5_000;
+/** So that the supervisor can name who was running when native code took the process down. */
+const TELL_RUNNING_EVERY_MS = 200;
 /** Longest silence inside a request's body. */
 const BODY_IDLE_TIMEOUT_MS = 10_000;
 /** Of each ingress thread. */
@@ -69,6 +71,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
 
   const lastUsed = new LastUsed(lastUsedFile);
   const remembering = setInterval(() => void lastUsed.remember(residency.pools()), REMEMBER_EVERY_MS);
+  const telling = setInterval(() => tellRunning(dataPlane.snapshot()), TELL_RUNNING_EVERY_MS);
   link.onStop((drainTimeoutMs) => void stop(drainTimeoutMs));
 
   for (const { error, warnings, ...restored } of await rollout.restore()) {
@@ -86,6 +89,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     waitsFor = 'stopping';
     log.info({ drainTimeoutMs }, 'host.stopping');
     clearInterval(remembering);
+    clearInterval(telling);
     await lastUsed.remember(residency.pools());
     // Undone at once, beside the drain: a deploy that has not committed must not hold the end up.
     const rolledBack = rollout.close();
@@ -99,6 +103,15 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     flush();
     process.exit(0);
   }
+}
+
+let toldRunning = '';
+
+function tellRunning(versions: readonly VersionStatus[]): void {
+  const names = [...new Set(versions.filter(({ inFlight }) => inFlight > 0).map(({ name }) => name))].sort();
+  if (names.join() === toldRunning) return;
+  toldRunning = names.join();
+  link.running(names);
 }
 
 async function openResidency(config: Config, engine: NativeEngine, to: Log): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
