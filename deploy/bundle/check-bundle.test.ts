@@ -22,7 +22,8 @@ test('a sound bundle is given back frozen, with the defaults of its manifest', (
 
 test('the version does not depend on the order of fields and files, nor on defaults being written out', () => {
   const one = checkBundle({ manifest: MANIFEST, files: { 'handler.mjs': { sha256: SHA, bytes: 1 }, ...fileAt('b'), ...fileAt('c') } });
-  const other = checkBundle({ files: { ...fileAt('c'), ...fileAt('b'), 'handler.mjs': { bytes: 1, sha256: SHA } }, manifest: { routes: ['/a'], isolates: 2, main: 'h.ts', name: 'a' } });
+  const files = { ...fileAt('c'), ...fileAt('b'), 'handler.mjs': { bytes: 1, sha256: SHA } };
+  const other = checkBundle({ files, manifest: { routes: ['/a'], isolates: 2, main: 'h.ts', name: 'a' } });
   assert.equal(bundleVersion(one), bundleVersion(other));
   assert.match(bundleVersion(one), /^[0-9a-f]{64}$/);
   assert.notEqual(bundleVersion(one), bundleVersion(checkBundle(withFiles(fileAt('b')))));

@@ -80,7 +80,9 @@ function parseState(text: Buffer | undefined, file: string): Readonly<Record<str
   if (sum === undefined || body === undefined || checksum(body) !== sum) return undefined;
   // The checksum holds, so this is what some host has written.
   const { format, functions } = JSON.parse(body) as { format: unknown; functions: Record<string, FunctionState> };
-  if (format !== FORMAT) throw new PilotlightError('STORE_FAILED', `${file} has the format ${String(format)}, this host knows ${FORMAT}; use the host that wrote it, or another store`);
+  if (format !== FORMAT) {
+    throw new PilotlightError('STORE_FAILED', `${file} has the format ${String(format)}, this host knows ${FORMAT}; use the host that wrote it, or another store`);
+  }
   return functionsOf(functions);
 }
 

@@ -28,7 +28,9 @@ const AT_ONCE = 8;
 const IN_FLIGHT = 32;
 const PATIENCE_MS = 60_000;
 
-const SCENES: Readonly<Record<string, () => Promise<void>>> = { workersDie, workersExit, exitInFlight, exitWhenIdle, workersShare, holderDies, loaderDies, onlyWorkers, libraryMissing };
+const SCENES: Readonly<Record<string, () => Promise<void>>> = {
+  workersDie, workersExit, exitInFlight, exitWhenIdle, workersShare, holderDies, loaderDies, onlyWorkers, libraryMissing,
+};
 
 /** Imported late: a scene shows what happens when only workers have opened the addon. */
 async function openEngine(): Promise<{ engine: NativeEngine; client: NativeClient }> {
