@@ -2,7 +2,7 @@
 // through here.
 import { MessageChannel } from 'node:worker_threads';
 import { realClock } from '../clock.ts';
-import { PilotlightError } from '../errors.ts';
+import { assert, PilotlightError } from '../errors.ts';
 import { versionLabel, type FunctionVersion } from '../function.ts';
 import { Isolate } from '../isolates/isolate.ts';
 import type { Acquired, EngineModule, LogLevel } from '../isolates/setup.ts';
@@ -156,6 +156,10 @@ export class DataPlaneThreads implements DataPlane {
   }
 
   async publish(table: RouteTable): Promise<void> {
+    for (const entry of table.entries) {
+      const key = targetKey({ name: entry.function, version: entry.version });
+      assert(this.#running.has(key), `route table ${table.generation} names ${key}, which does not run`);
+    }
     await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'table', table })));
   }
 

@@ -2,24 +2,26 @@
 // what it holds: its place in the target, its deadline, its request in the isolate.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { monotonicMs } from '../clock.ts';
-import { fromPlainError, PilotlightError, problemBody, type ErrorCode, type ErrorPlain } from '../errors.ts';
+import { fromPlainError, PilotlightError, type ErrorCode, type ErrorPlain } from '../errors.ts';
 import { STREAMED, type AnswerHead, type HandlerDetails, type HandlerTimes, type RequestHead, type WholeBody } from '../isolates/protocol.ts';
-import type { HandlerSpan, RequestRecord, RunRecord, Start } from '../records.ts';
-import { coldestStart, readHandlerHeaders, serverTiming } from './answer-headers.ts';
+import type { RequestRecord } from '../records.ts';
+import { readHandlerHeaders } from './answer-headers.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { BodyIntake, tooLarge } from './body-intake.ts';
-import { BodyOutput } from './body-output.ts';
+import type { BodyOutput } from './body-output.ts';
 import { WheelEntry, type DeadlineWheel } from './deadline-wheel.ts';
 import type { Dispatched, IsolateLink } from './isolate-link.ts';
 import type { RequestFields } from './request-fields.ts';
 import type { Guest, Target } from './target.ts';
 import { formatTraceparent, type TraceContext } from './trace-context.ts';
+import { Trail } from './trail.ts';
 
 /** Bodies up to this cross in one piece with their head. */
 const COLLECTED_BYTES_MAX = 1024 * 1024;
 /** Whole answers up to this are handed to the socket at once. */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
-/** How long a refused body is read and dropped before the connection is cut. */
-const LINGER_MS = 1000;
+/** Of a path in a record. */
+const PATH_CHARS_MAX = 512;
 
 /** What all exchanges of a thread share. */
 export interface ExchangeHost {
@@ -56,75 +58,64 @@ export interface Destination {
 
 type State = 'arrived' | 'receiving' | 'waiting' | 'running' | 'answering' | 'ended';
 
-const NO_RUNS: readonly RunRecord[] = [];
-const NO_SPANS: readonly HandlerSpan[] = [];
-
 export class Exchange implements Dispatched, Guest {
   readonly #options: ExchangeOptions;
   readonly #host: ExchangeHost;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #method: string;
+  readonly #trail: Trail;
+  readonly #writer: AnswerWriter;
   readonly #deadline = new WheelEntry(() => this.#late());
   #state: State = 'arrived';
   #destination: Destination | undefined;
+  #intake: BodyIntake | undefined;
+  /** Held from arrival until it is sent. */
+  #body: RequestHead['body'] = null;
   #link: IsolateLink | undefined;
   #linkId = 0;
-  #intake: BodyIntake | undefined;
   #output: BodyOutput | undefined;
-  #deadlineMs = 0;
-  #start: Start = 'warm';
-  #dispatchedMs: number | undefined;
-  #times: HandlerTimes | undefined;
-  #runs = NO_RUNS;
-  #spans = NO_SPANS;
-  #responseBytes = 0;
+  /** Of a stream whose handler told its length. */
   #declaredBytes: number | undefined;
 
   constructor(options: ExchangeOptions) {
+    const { request, response, host, requestId, trace, arrivedMs } = options;
     this.#options = options;
-    this.#host = options.host;
-    this.#request = options.request;
-    this.#response = options.response;
-    this.#response.on('close', () => this.#gone());
+    this.#host = host;
+    this.#method = request.method ?? '';
+    this.#trail = new Trail({ requestId, method: this.#method, path: pathOf(request.url ?? ''), trace, arrivedMs });
+    this.#writer = new AnswerWriter({ request, response, wheel: host.wheel, requestId });
+    response.on('close', () => this.#leaveBy('CLIENT_CLOSED'));
   }
 
   /** Answers from the host itself. */
   reply(status: number, contentType: string, text: string): void {
     this.#begin(status, ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(text))]);
-    this.#responseBytes = text.length;
     this.#finish(text);
     this.#end(status, undefined);
   }
 
   refuse(error: PilotlightError, headers: readonly string[] = []): void {
     if (this.#state === 'ended') return;
-    const text = JSON.stringify(problemBody(error, this.#options.requestId));
-    const retry = error.retryAfterS === undefined ? [] : ['Retry-After', String(error.retryAfterS)];
-    const flat = ['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(text)), ...retry, ...headers];
+    const { flat, text } = this.#writer.problem(error, headers);
     this.#begin(error.status, flat);
-    this.#responseBytes = text.length;
     this.#finish(text);
     this.#end(error.status, error.code);
   }
 
   /** Takes the request's body and sends it to an isolate. Throws what refuses it before that. */
   serve(destination: Destination): void {
-    const { target } = destination;
+    const { target, route } = destination;
     const { limits } = target;
-    const { arrivedMs, fields } = this.#options;
+    const { fields, arrivedMs, request } = this.#options;
     this.#destination = destination;
+    this.#trail.routed(route, target.name, target.version);
     target.enter(this);
-    this.#deadlineMs = arrivedMs + limits.timeoutMs;
-    this.#host.wheel.arm(this.#deadline, this.#deadlineMs);
+    this.#host.wheel.arm(this.#deadline, arrivedMs + limits.timeoutMs);
     const length = fields.contentLength === undefined ? 0 : Number(fields.contentLength);
     if (length > limits.bodyBytesMax) throw tooLarge(limits.bodyBytesMax);
     if (length === 0 && !fields.isChunked) return this.#dispatch(null);
-    const { method } = this.#request;
-    if (method === 'GET' || method === 'HEAD') {
-      this.#request.resume(); // a fetch Request of these methods has no body
-      return this.#dispatch(null);
-    }
-    this.#receive(fields.isChunked ? undefined : length);
+    if (this.#method !== 'GET' && this.#method !== 'HEAD') return this.#receive(fields.isChunked ? undefined : length);
+    request.resume(); // a fetch Request of these methods has no body
+    this.#dispatch(null);
   }
 
   onIsolate(link: IsolateLink): void {
@@ -137,27 +128,26 @@ export class Exchange implements Dispatched, Guest {
 
   onAnswer(head: AnswerHead, body: WholeBody): void {
     this.#link = undefined;
-    this.#note(head.times);
+    this.#trail.handled(head.times);
     const bytes = byteLength(body);
     const { responseBytesMax } = this.#target.limits;
     if (bytes > responseBytesMax) return this.#fail(responseTooLarge(responseBytesMax));
-    if (!this.#tryBegin(head, body === null ? undefined : bytes)) return;
-    if (bytes > AT_ONCE_BYTES_MAX && body !== null && this.#request.method !== 'HEAD') return this.#writeLarge(head.status, body);
-    this.#responseBytes = bytes;
+    if (!this.#tryBegin(head, this.#lengthOf(head, body === null ? undefined : bytes))) return;
+    if (bytes > AT_ONCE_BYTES_MAX && body !== null && this.#method !== 'HEAD') return this.#writeLarge(head.status, body);
     this.#finish(body);
     this.#end(head.status, undefined);
   }
 
   onHead(head: AnswerHead): void {
-    this.#note(head.times);
-    if (!this.#tryBegin(head, 'streamed')) return;
-    if (this.#request.method === 'HEAD') {
+    this.#trail.handled(head.times);
+    const declared = readHandlerHeaders(head.headers).contentLength;
+    if (!this.#tryBegin(head, declared)) return;
+    if (this.#method === 'HEAD') {
       this.#finish(null);
-      this.#end(head.status, undefined);
-      return;
+      return this.#end(head.status, undefined);
     }
-    this.#response.flushHeaders();
-    this.#openOutput(head.status);
+    this.#declaredBytes = declared;
+    this.#output = this.#openOutput();
     this.#awaitHandler();
   }
 
@@ -174,16 +164,16 @@ export class Exchange implements Dispatched, Guest {
 
   onEnd(details: HandlerDetails | undefined): void {
     this.#link = undefined;
-    this.#noteDetails(details);
+    this.#trail.detailed(details);
     const total = this.#output?.bytes ?? 0;
     if (this.#declaredBytes !== undefined && total !== this.#declaredBytes) return this.#fail(wrongLength(this.#declaredBytes, total));
     this.#finish(null);
-    this.#end(this.#response.statusCode, undefined);
+    this.#end(this.#writer.status, undefined);
   }
 
   onFail(error: ErrorPlain, times: HandlerTimes): void {
     this.#link = undefined;
-    this.#note(times);
+    this.#trail.handled(times);
     this.#fail(fromPlainError(this.#isGolden ? error : forCallers(error, this.#target.label)));
   }
 
@@ -205,19 +195,24 @@ export class Exchange implements Dispatched, Guest {
     return this.#destination?.link !== undefined;
   }
 
-  #receive(length: number | undefined): void {
-    this.#state = 'receiving';
-    const intake = new BodyIntake({
-      request: this.#request, wheel: this.#host.wheel, bytesMax: this.#target.limits.bodyBytesMax,
-      idleTimeoutMs: this.#host.bodyIdleTimeoutMs, onFailed: (error) => this.#fail(error),
-    });
-    this.#intake = intake;
-    if (this.#options.expects === 'continue') this.#response.writeContinue();
-    if (length !== undefined && length <= COLLECTED_BYTES_MAX) intake.collect(length, (bytes) => this.#dispatch(bytes));
-    else this.#dispatch(STREAMED);
+  /** The caller has not sent all that he announced. */
+  get #owesBody(): boolean {
+    if (this.#intake !== undefined) return !this.#intake.isComplete;
+    const { fields: { contentLength, isChunked }, request } = this.#options;
+    return (isChunked || (contentLength !== undefined && contentLength !== '0')) && !request.complete;
   }
 
-  #body: RequestHead['body'] = null;
+  #receive(length: number | undefined): void {
+    const { request, response, expects } = this.#options;
+    this.#state = 'receiving';
+    this.#intake = new BodyIntake({
+      request, wheel: this.#host.wheel, bytesMax: this.#target.limits.bodyBytesMax,
+      idleTimeoutMs: this.#host.bodyIdleTimeoutMs, onFailed: (error) => this.#fail(error),
+    });
+    if (expects === 'continue') response.writeContinue();
+    if (length !== undefined && length <= COLLECTED_BYTES_MAX) this.#intake.collect(length, (bytes) => this.#dispatch(bytes));
+    else this.#dispatch(STREAMED);
+  }
 
   #dispatch(body: RequestHead['body']): void {
     if (this.#state === 'ended') return;
@@ -225,7 +220,7 @@ export class Exchange implements Dispatched, Guest {
     const link = this.#destination?.link ?? this.#target.pick();
     if (link !== undefined) return this.#send(link);
     this.#state = 'waiting';
-    this.#start = 'joined';
+    this.#trail.joined();
     this.#target.wait(this);
   }
 
@@ -235,36 +230,34 @@ export class Exchange implements Dispatched, Guest {
     this.#body = null;
     this.#state = 'running';
     this.#link = link;
-    this.#dispatchedMs = monotonicMs();
+    this.#trail.dispatched();
     this.#linkId = link.dispatch({
-      method: this.#request.method as string, // a server's requests have one
-      url: (this.#destination as Destination).url, // set before any dispatch
+      method: this.#method, url: this.#destination?.url ?? '', requestId, traceparent: formatTraceparent(trace), deadlineMs: this.#deadline.atMs, body,
       headers: this.#isGolden ? `${fields.lines}\nPilotlight-Warmup\n1` : fields.lines,
-      requestId, traceparent: formatTraceparent(trace), deadlineMs: this.#deadlineMs, body,
     }, this);
     if (body === STREAMED) this.#streamBody(link, this.#linkId);
   }
 
   #streamBody(link: IsolateLink, id: number): void {
     this.#intake?.stream(
-      (bytes) => { if (this.#link === link) link.sendChunk(id, bytes); else this.#intake?.discard(); },
+      (bytes) => { if (this.#link === link) link.sendChunk(id, bytes); },
       () => { if (this.#link === link) link.sendEnd(id); },
     );
   }
 
+  /** What the caller is told of the body's length; undefined: nothing. */
+  #lengthOf(head: AnswerHead, bytes: number | undefined): number | undefined {
+    if (head.status === 204 || head.status === 304) return undefined;
+    // The answer to HEAD has no body, and its handler alone knows how long that of GET would be.
+    return this.#method === 'HEAD' ? bytes ?? readHandlerHeaders(head.headers).contentLength : bytes ?? 0;
+  }
+
   /** Writes the head of a handler's answer; false when it cannot be one. */
-  #tryBegin(head: AnswerHead, length: number | 'streamed' | undefined): boolean {
+  #tryBegin(head: AnswerHead, length: number | undefined): boolean {
     if (this.#state === 'ended') return false;
-    const handler = readHandlerHeaders(head.headers);
-    const flat = [...handler.flat];
-    if (length === 'streamed' || this.#request.method === 'HEAD') {
-      const declared = typeof length === 'number' ? length : handler.contentLength;
-      if (declared !== undefined) flat.push('Content-Length', String(declared));
-      if (length === 'streamed') this.#declaredBytes = declared;
-    } else if (head.status !== 204 && head.status !== 304) {
-      flat.push('Content-Length', String(length ?? 0));
-    }
-    flat.push('Server-Timing', serverTiming(head.times, this.#runs));
+    const flat = [...readHandlerHeaders(head.headers).flat];
+    if (length !== undefined) flat.push('Content-Length', String(length));
+    flat.push('Server-Timing', this.#trail.serverTiming ?? '');
     try {
       this.#begin(head.status, flat);
       return true;
@@ -276,59 +269,31 @@ export class Exchange implements Dispatched, Guest {
 
   #begin(status: number, flat: string[]): void {
     const target = this.#destination?.target;
-    flat.push('Pilotlight-Request-Id', this.#options.requestId);
-    if (target !== undefined) flat.push('Pilotlight-Version', target.label, 'Pilotlight-Start', coldestStart(this.#start, this.#runs));
-    if (this.#host.isDraining || this.#owesBody) this.#response.shouldKeepAlive = false;
-    this.#response.writeHead(status, flat);
+    if (target !== undefined) flat.push('Pilotlight-Version', target.label, 'Pilotlight-Start', this.#trail.start);
+    if (this.#host.isDraining || this.#owesBody) this.#writer.closeAfter();
+    this.#writer.begin(status, flat);
     this.#state = 'answering';
   }
 
-  /** The caller has not sent all that he announced. */
-  get #owesBody(): boolean {
-    if (this.#intake !== undefined) return !this.#intake.isComplete;
-    const { contentLength, isChunked } = this.#options.fields;
-    return isChunked || (contentLength !== undefined && contentLength !== '0' && !this.#request.complete);
-  }
-
   #finish(body: WholeBody): void {
-    this.#output?.close();
-    const response = this.#response;
-    if (!this.#owesBody || this.#options.expects === 'continue') {
-      if (body === null) response.end();
-      else if (typeof body === 'string') response.end(body);
-      else response.end(new Uint8Array(body));
-      return;
-    }
-    // Closing with unread bytes would reset the connection before the caller has read the answer.
-    if (body !== null) response.write(typeof body === 'string' ? body : new Uint8Array(body));
-    else response.flushHeaders();
-    if (this.#intake !== undefined) this.#intake.discard();
-    else this.#request.resume();
-    const cut = new WheelEntry(() => response.end());
-    this.#host.wheel.arm(cut, monotonicMs() + LINGER_MS);
-    this.#request.once('close', () => {
-      this.#host.wheel.disarm(cut);
-      response.end();
-    });
-    this.#request.once('end', () => {
-      this.#host.wheel.disarm(cut);
-      response.end();
-    });
+    // A caller who waits for our word never sends the body.
+    if (!this.#owesBody || this.#options.expects === 'continue') return this.#writer.end(body);
+    this.#intake?.discard();
+    this.#writer.endAfterRequest(body);
   }
 
-  #openOutput(status: number): BodyOutput {
-    this.#output = new BodyOutput({
-      response: this.#response, wheel: this.#host.wheel, writeTimeoutMs: this.#target.limits.writeTimeoutMs,
+  #openOutput(): BodyOutput {
+    return this.#writer.open({
+      writeTimeoutMs: this.#target.limits.writeTimeoutMs,
       onDrained: (bytes) => this.#link?.sendCredit(this.#linkId, bytes),
-      onStalled: () => this.#reset(status, 'CLIENT_CLOSED'),
+      onStalled: () => this.#reset('CLIENT_CLOSED'),
     });
-    return this.#output;
   }
 
   #writeLarge(status: number, body: string | ArrayBuffer): void {
     this.#host.wheel.disarm(this.#deadline);
     const bytes = typeof body === 'string' ? Buffer.from(body) : new Uint8Array(body);
-    this.#openOutput(status).writeAll(bytes, () => {
+    this.#openOutput().writeAll(bytes, () => {
       if (this.#state === 'ended') return;
       this.#finish(null);
       this.#end(status, undefined);
@@ -341,32 +306,31 @@ export class Exchange implements Dispatched, Guest {
   }
 
   #late(): void {
-    if (this.#state === 'answering' && this.#output?.isBlocked === true) return this.#awaitHandler();
+    if (this.#state === 'answering' && this.#writer.isBlocked) return this.#awaitHandler();
     if (this.#state !== 'answering' && this.#intake?.isOwed === true) return this.#fail(this.#intake.timeoutError());
     const { limits, label } = this.#target;
-    const text = `${label} has not answered within limits.timeoutMs (${limits.timeoutMs} ms)`;
-    this.#fail(new PilotlightError('DEADLINE', text));
+    this.#fail(new PilotlightError('DEADLINE', `${label} has not answered within limits.timeoutMs (${limits.timeoutMs} ms)`));
   }
 
   /** An error answer where that is still possible, else a connection cut short. */
   #fail(error: PilotlightError): void {
     if (this.#state === 'ended') return;
-    if (this.#state === 'answering') return this.#reset(this.#response.statusCode, error.code);
+    if (this.#state === 'answering') return this.#reset(error.code);
     this.#giveUp(error.code);
-    const times = this.#times;
-    this.refuse(error, times === undefined ? [] : ['Server-Timing', serverTiming(times, this.#runs)]);
+    const timing = this.#trail.serverTiming;
+    this.refuse(error, timing === undefined ? [] : ['Server-Timing', timing]);
   }
 
-  #reset(status: number, code: ErrorCode): void {
-    this.#giveUp(code);
-    this.#end(code === 'CLIENT_CLOSED' ? 499 : status, code);
-    this.#response.destroy();
+  #reset(code: ErrorCode): void {
+    this.#leaveBy(code);
+    this.#writer.reset();
   }
 
-  #gone(): void {
+  /** Ends an exchange whose caller gets no more of the answer. */
+  #leaveBy(code: ErrorCode): void {
     if (this.#state === 'ended') return;
-    this.#giveUp('CLIENT_CLOSED');
-    this.#end(499, 'CLIENT_CLOSED');
+    this.#giveUp(code);
+    this.#end(code === 'CLIENT_CLOSED' ? 499 : this.#writer.status, code);
   }
 
   /** Takes the request away from its isolate. */
@@ -374,49 +338,27 @@ export class Exchange implements Dispatched, Guest {
     const link = this.#link;
     this.#link = undefined;
     // A caller who left says nothing about the handler: it has its full time before it is called stuck.
-    const fromMs = code === 'CLIENT_CLOSED' ? Math.max(monotonicMs(), this.#deadlineMs) : monotonicMs();
+    const fromMs = code === 'CLIENT_CLOSED' ? Math.max(monotonicMs(), this.#deadline.atMs) : monotonicMs();
     link?.abort(this.#linkId, code, fromMs + this.#host.acknowledgeMs);
-  }
-
-  #note(times: HandlerTimes): void {
-    this.#times = times;
-    this.#noteDetails(times.details);
-  }
-
-  #noteDetails(details: HandlerDetails | undefined): void {
-    if (details === undefined) return;
-    this.#runs = [...this.#runs, ...details.runs];
-    this.#spans = [...this.#spans, ...details.spans];
   }
 
   #end(status: number, errorCode: ErrorCode | undefined): void {
     this.#giveUp('CLIENT_CLOSED');
     this.#state = 'ended';
     this.#host.wheel.disarm(this.#deadline);
-    this.#output?.close();
-    this.#intake?.discard();
+    this.#writer.release();
+    if (this.#intake?.isComplete === false) this.#intake.discard();
     this.#destination?.target.leave(this);
-    this.#host.record(this.#toRecord(status, errorCode));
+    this.#host.record(this.#trail.toRecord({
+      status, errorCode, requestBytes: this.#intake?.bytes ?? 0, responseBytes: this.#writer.bytes, golden: this.#isGolden,
+    }));
   }
+}
 
-  #toRecord(status: number, errorCode: ErrorCode | undefined): RequestRecord {
-    const { requestId, trace, arrivedMs } = this.#options;
-    const destination = this.#destination;
-    const times = this.#times;
-    return {
-      requestId, method: this.#request.method ?? '', path: this.#request.url ?? '', status,
-      start: coldestStart(this.#start, this.#runs),
-      traceId: trace.traceId, spanId: trace.spanId, sampled: trace.sampled,
-      arrivedMs, endedMs: monotonicMs(), runs: this.#runs, spans: this.#spans,
-      requestBytes: this.#intake?.bytes ?? 0, responseBytes: this.#output?.bytes ?? this.#responseBytes, golden: this.#isGolden,
-      ...(destination !== undefined && { route: destination.route, function: destination.target.name, version: destination.target.version }),
-      ...(errorCode !== undefined && { errorCode }),
-      ...(trace.traceparent !== undefined && { traceparent: trace.traceparent }),
-      ...(trace.tracestate !== undefined && { tracestate: trace.tracestate }),
-      ...(this.#dispatchedMs !== undefined && { dispatchedMs: this.#dispatchedMs }),
-      ...(times !== undefined && { handlerStartMs: times.startMs, handlerEndMs: times.endMs }),
-    };
-  }
+/** Queries may hold secrets, and records are kept. */
+function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return (query === -1 ? target : target.slice(0, query)).slice(0, PATH_CHARS_MAX);
 }
 
 function byteLength(body: WholeBody): number {

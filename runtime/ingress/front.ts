@@ -2,7 +2,7 @@
 // exchange. Every refusal becomes an answer here and nowhere else.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { monotonicMs } from '../clock.ts';
-import { PilotlightError, toPlainError, fromPlainError } from '../errors.ts';
+import { assert, fromPlainError, PilotlightError, toPlainError } from '../errors.ts';
 import { decodePath, RouteMatcher } from '../router/route-matcher.ts';
 import { routeLabel, type RouteTable } from '../router/table.ts';
 import { Exchange, type Destination, type ExchangeHost } from './exchange.ts';
@@ -45,7 +45,7 @@ export class Front {
   publish(table: RouteTable): void {
     const routes = table.entries.map((entry) => {
       const target = this.#options.findTarget(targetKey({ name: entry.function, version: entry.version }));
-      if (target === undefined) throw new Error(`bug: route table ${table.generation} names ${entry.function}@${entry.version}, which was not started`);
+      assert(target !== undefined, `route table ${table.generation} names ${entry.function}@${entry.version}, which was not attached`);
       return { pattern: entry.pattern, target: { label: routeLabel(entry.pattern), target } };
     });
     this.#routes = new RouteMatcher(routes);

@@ -142,8 +142,8 @@ export class Ingress implements ExchangeHost {
   #forget({ ask, key }: Order<'forget'>): void {
     const target = this.#targets.get(key);
     if (target !== undefined) {
+      target.close();
       for (const link of target.links.slice()) this.#lose(link.id);
-      target.cutAll('DRAINING', 'the version was stopped');
       this.#targets.delete(key);
     }
     this.#done(ask);

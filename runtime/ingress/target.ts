@@ -35,6 +35,7 @@ export class Target {
   /** Bounded by the function's concurrency. */
   #waiting: Guest[] = [];
   #onEmpty: (() => void)[] = [];
+  #state: 'open' | 'closed' = 'open';
 
   constructor(plan: TargetPlan) {
     this.name = plan.name;
@@ -49,8 +50,9 @@ export class Target {
     return this.#guests.size;
   }
 
-  /** Throws TOO_BUSY when the function has as many requests as it may. */
+  /** Throws TOO_BUSY when the function has as many requests as it may, DRAINING when the version was stopped. */
   enter(guest: Guest): void {
+    if (this.#state === 'closed') throw new PilotlightError('DRAINING', `${this.label} was stopped`);
     if (Atomics.add(this.#functionCount, 0, 1) >= this.limits.concurrency) {
       Atomics.sub(this.#functionCount, 0, 1);
       throw new PilotlightError('TOO_BUSY', `${this.name} has ${this.limits.concurrency} requests in the host, as many as limits.concurrency allows`);
@@ -97,6 +99,12 @@ export class Target {
   whenEmpty(work: () => void): void {
     this.#onEmpty.push(work);
     if (this.#guests.size === 0) this.#tellEmpty();
+  }
+
+  /** Takes no more requests and ends those that it has. */
+  close(): void {
+    this.#state = 'closed';
+    this.cutAll('DRAINING', `${this.label} was stopped`);
   }
 
   /** Ends all requests with the code; gives their number. */

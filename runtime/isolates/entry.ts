@@ -10,7 +10,7 @@ import { IngressPort } from './ingress-port.ts';
 import { IsolateLog } from './isolate-log.ts';
 import { importHandler, LoadedHandler } from './loaded-handler.ts';
 import { watchMemory } from './memory-gauge.ts';
-import type { EngineModule, IsolateSetup, ToIsolate } from './setup.ts';
+import type { EngineModule, IsolateSetup, IsolateThreadSetup, ToIsolate } from './setup.ts';
 
 const MIB = 1024 * 1024;
 
@@ -25,9 +25,15 @@ async function load(setup: IsolateSetup, line: ControlLine, log: IsolateLog): Pr
   return new LoadedHandler(await importHandler(setup), setup, engines, log);
 }
 
+async function close(loaded: LoadedHandler, line: ControlLine): Promise<void> {
+  await loaded.quiet();
+  loaded.log.flush();
+  line.tell({ kind: 'closed' });
+}
+
 async function main(): Promise<void> {
   if (parentPort === null) throw new Error('bug: the entry of an isolate runs in a worker thread only');
-  const setup = workerData as IsolateSetup;
+  const setup = workerData as IsolateThreadSetup;
   const line = new ControlLine(parentPort);
   const log = new IsolateLog((lines, dropped) => line.tellLog(lines, dropped));
   installGlobals(log);
@@ -41,10 +47,10 @@ async function main(): Promise<void> {
     return undefined;
   });
   if (loaded === undefined) return;
-  watchMemory(setup.limits.heapMiB * MIB, (use) => line.tell({ kind: 'over-memory', ...use }));
+  watchMemory(setup.limits.heapMiB * MIB, new Int32Array(setup.pulse), (use) => line.tell({ kind: 'over-memory', ...use }));
   parentPort.on('message', (order: ToIsolate) => {
     if (order.kind === 'attach') new IngressPort(order.port, loaded);
-    else if (order.kind === 'close') void loaded.quiet().then(() => line.tell({ kind: 'closed' }));
+    else if (order.kind === 'close') void close(loaded, line);
     else line.settle(order);
   });
   line.tell({ kind: 'ready' });

@@ -1,11 +1,11 @@
 // One request inside an isolate: calls the handler, keeps its times, and says the outcome once. After an abort nothing
 // more is said, so a late answer can never meet another request.
 import { monotonicMs } from '../clock.ts';
-import { describeThrown, toPlainError, type ErrorCode, type ErrorPlain } from '../errors.ts';
+import { describeThrown, PilotlightError, toPlainError, type ErrorCode, type ErrorPlain } from '../errors.ts';
 import type { HandlerSpan, RunRecord } from '../records.ts';
 import type { HandlerContext, Lease } from '../sdk.ts';
 import { BoundModel, type RunScope } from './bound-model.ts';
-import { joinHeaders } from './header-lines.ts';
+import { joinHeaders, type HeaderLines } from './header-lines.ts';
 import { IncomingRequest } from './incoming-request.ts';
 import { requestScope } from './isolate-log.ts';
 import type { LoadedHandler } from './loaded-handler.ts';
@@ -184,9 +184,7 @@ export class Invocation implements HandlerContext, RunScope {
   #send(response: Response): void {
     const plain = QuickResponse.toPlainAnswer(response);
     if (plain !== undefined) return this.#answer({ status: plain.status, headers: plain.headers, times: this.#times() }, plain.body);
-    const flat: string[] = [];
-    for (const [name, value] of response.headers) flat.push(name, value);
-    const head = { status: response.status, headers: joinHeaders(flat) };
+    const head = { status: response.status, headers: readHeaders(response.headers) };
     if (response.body === null) return this.#answer({ ...head, times: this.#times() }, null);
     this.#stream(response.body, head);
   }
@@ -194,7 +192,9 @@ export class Invocation implements HandlerContext, RunScope {
   #answer(head: AnswerHead, body: WholeBody): void {
     const bytes = typeof body === 'string' ? body.length : body?.byteLength ?? 0;
     const { responseBytesMax } = this.#loaded.setup.limits;
-    if (bytes > responseBytesMax) throw new RangeError(`the response has ${bytes} bytes or more; limits.responseBytesMax is ${responseBytesMax}`);
+    if (bytes > responseBytesMax) {
+      throw new PilotlightError('BAD_RESPONSE', `the handler's response has more than ${responseBytesMax} bytes, which limits.responseBytesMax allows`);
+    }
     this.#sink.sendAnswer(this.#id, head, body);
     this.#settle();
   }
@@ -251,6 +251,14 @@ export class Invocation implements HandlerContext, RunScope {
     for (const lease of this.#leases ?? []) lease.release();
     this.#sink.settled(this.#id);
   }
+}
+
+/** A line feed would make two headers of one; real Headers refuse it, a replaced `headers` may not. */
+function readHeaders(headers: Headers): HeaderLines {
+  const flat: string[] = [];
+  for (const [name, value] of headers) flat.push(name, value);
+  if (flat.some((part) => typeof part !== 'string' || part.includes('\n'))) throw new TypeError('a header of the response holds a line feed');
+  return joinHeaders(flat);
 }
 
 function describeType(value: unknown): string {

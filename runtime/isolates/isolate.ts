@@ -1,14 +1,19 @@
 // One isolate, seen from the control thread: a worker thread that runs one version's handler. It starts within a time limit
 // or not at all, and ends by itself (exit, uncaught error, heap limit) or by termination; either way its owner is told once.
 import { Worker, type MessagePort } from 'node:worker_threads';
+import { realClock } from '../clock.ts';
 import { describeThrown, PilotlightError, toPlainError } from '../errors.ts';
-import type { Acquired, FromIsolate, IsolateSetup, LogLine, ToIsolate } from './setup.ts';
+import { PulseWatch } from './pulse-watch.ts';
+import type { Acquired, FromIsolate, IsolateSetup, IsolateThreadSetup, LogLine, ToIsolate } from './setup.ts';
 
 /** What an isolate's owner must know. */
 export interface IsolateListener {
   log(isolate: Isolate, lines: readonly LogLine[], dropped: number): void;
   acquire(isolate: Isolate, key: string, binding: string): Promise<Acquired>;
+  /** After a collection it still holds more than it may. */
   overMemory(isolate: Isolate, heapBytes: number, bufferBytes: number): void;
+  /** The process grows while the isolate's event loop does not turn. */
+  hoarding(isolate: Isolate, grownBytes: number): void;
   /** The thread of a ready isolate has ended without being asked to. */
   lost(isolate: Isolate, reason: string): void;
 }
@@ -24,16 +29,18 @@ export class Isolate {
   readonly #worker: Worker;
   readonly #listener: IsolateListener;
   readonly #exited: Promise<void>;
+  readonly #pulse = new SharedArrayBuffer(4);
   #state: State = 'starting';
   #lastError: string | undefined;
   #onClosed: (() => void) | undefined;
+  #watch: PulseWatch | undefined;
 
   /** Use `startIsolate`. */
   constructor(setup: IsolateSetup, listener: IsolateListener, onStarted: (unfit: string | undefined) => void) {
     this.setup = setup;
     this.#listener = listener;
     this.#worker = new Worker(new URL('./entry.js', import.meta.url), {
-      workerData: setup, name: `${setup.function}@${setup.version.slice(0, 8)}`,
+      workerData: { ...setup, pulse: this.#pulse } satisfies IsolateThreadSetup, name: `${setup.function}@${setup.version.slice(0, 8)}`,
       // The host's environment is none of a handler's business: it has `env`.
       env: {}, execArgv: [], stdout: true, stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: setup.limits.heapMiB },
@@ -92,15 +99,23 @@ export class Isolate {
 
   #hear(news: FromIsolate, onStarted: (unfit: string | undefined) => void): void {
     switch (news.kind) {
-      case 'ready':
-        if (this.#state === 'starting') this.#state = 'ready';
-        return onStarted(undefined);
+      case 'ready': return this.#started(onStarted);
       case 'unfit': return onStarted(news.reason);
       case 'acquire': return this.#acquire(news.ask, news.key, news.binding);
       case 'log': return this.#listener.log(this, news.lines, news.dropped);
       case 'over-memory': return this.#listener.overMemory(this, news.heapBytes, news.bufferBytes);
       case 'closed': return this.#onClosed?.();
     }
+  }
+
+  #started(onStarted: (unfit: string | undefined) => void): void {
+    if (this.#state !== 'starting') return;
+    this.#state = 'ready';
+    this.#watch = new PulseWatch({
+      pulse: new Int32Array(this.#pulse), limitBytes: this.setup.limits.heapMiB * 1024 * 1024, clock: realClock,
+      residentBytes: () => process.memoryUsage.rss(), onHoarding: (grownBytes) => this.#listener.hoarding(this, grownBytes),
+    });
+    onStarted(undefined);
   }
 
   #acquire(ask: number, key: string, binding: string): void {
@@ -113,6 +128,7 @@ export class Isolate {
   #exit(code: number, onStarted: (unfit: string | undefined) => void): void {
     const before = this.#state;
     this.#state = 'ended';
+    this.#watch?.close();
     const reason = this.#lastError ?? `its thread ended with code ${code}`;
     if (before === 'starting') onStarted(reason);
     if (before === 'ready') this.#listener.lost(this, reason);

@@ -15,18 +15,20 @@ export function measureMemory(): MemoryUse {
   return { heapBytes: heapUsed, bufferBytes: arrayBuffers };
 }
 
-/** Calls `onOver` once when heap and own buffers stay above the limit after a collection. */
-export function watchMemory(limitBytes: number, onOver: (use: MemoryUse) => void): void {
+/** Calls `onOver` once when heap and own buffers stay above the limit after a collection; beats the pulse meanwhile. */
+export function watchMemory(limitBytes: number, pulse: Int32Array, onOver: (use: MemoryUse) => void): void {
   const isOver = (use: MemoryUse): boolean => use.heapBytes + use.bufferBytes > limitBytes;
-  const timer = setInterval(() => {
-    if (!isOver(measureMemory())) return;
+  let state: 'within' | 'over' = 'within';
+  const look = (): void => {
+    Atomics.add(pulse, 0, 1);
+    if (state === 'over' || !isOver(measureMemory())) return;
     collectGarbage();
     const use = measureMemory();
     if (!isOver(use)) return;
-    clearInterval(timer);
+    state = 'over';
     onOver(use);
-  }, INTERVAL_MS);
-  timer.unref();
+  };
+  setInterval(look, INTERVAL_MS).unref();
 }
 
 let collect: (() => void) | undefined;

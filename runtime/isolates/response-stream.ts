@@ -1,6 +1,8 @@
 // A response body that the handler produces over time, sent in chunks within the credit that the ingress thread gives as
 // the caller reads. A body that ends within one turn leaves as one whole answer.
-import { TRANSFER_BYTES_MIN } from './protocol.ts';
+
+/** A body that is longer goes out in pieces, each at most this long, so that a slow reader holds it back early. */
+const PIECE_BYTES = 64 * 1024;
 
 export interface ResponseStreamSink {
   /** All of it, before anything else was sent. */
@@ -18,6 +20,7 @@ export class ResponseStream {
   #credit: number;
   #state: 'gathering' | 'open' | 'ended' = 'gathering';
   #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
   #wake: (() => void) | undefined;
 
   constructor(body: NonNullable<Response['body']>, windowBytes: number, sink: ResponseStreamSink) {
@@ -56,8 +59,8 @@ export class ResponseStream {
       if (this.#isEnded()) return;
       if (done) break;
       if (!(value instanceof Uint8Array)) throw new TypeError(`the response's stream gave ${typeof value}; only Uint8Array chunks can be sent`);
-      if (this.#state === 'open') await this.#send(value);
-      else this.#gather(value);
+      if (this.#state === 'gathering' && this.#gather(value)) continue;
+      await this.#send(value);
       if (this.#isEnded()) return;
     }
     if (this.#state === 'gathering') this.#sink.whole(concat(this.#gathered));
@@ -70,29 +73,38 @@ export class ResponseStream {
     return this.#state === 'ended';
   }
 
-  #gather(chunk: Uint8Array): void {
-    this.#gathered.push(chunk);
-    if (chunk.byteLength >= TRANSFER_BYTES_MIN) this.#open();
+  /** Keeps a chunk back for one whole answer; false when there is too much for that. */
+  #gather(chunk: Uint8Array): boolean {
+    if (this.#gatheredBytes + chunk.byteLength > PIECE_BYTES) {
+      this.#open();
+      return false;
+    }
+    this.#gathered.push(new Uint8Array(chunk)); // a copy: the handler may write to its chunk again
+    this.#gatheredBytes += chunk.byteLength;
+    return true;
   }
 
   #open(): void {
     this.#state = 'open';
     this.#sink.open();
-    const gathered = concat(this.#gathered);
+    const gathered = this.#gathered;
     this.#gathered = [];
-    if (gathered.byteLength === 0) return;
-    this.#credit -= gathered.byteLength;
-    this.#sink.chunk(gathered);
+    if (this.#gatheredBytes === 0) return;
+    this.#credit -= this.#gatheredBytes;
+    this.#sink.chunk(concat(gathered));
   }
 
   async #send(chunk: Uint8Array): Promise<void> {
-    while (this.#credit <= 0 && !this.#isEnded()) {
-      await new Promise<void>((resolve) => { this.#wake = resolve; });
-      this.#wake = undefined;
+    for (let at = 0; at < chunk.byteLength; at += PIECE_BYTES) {
+      while (this.#credit <= 0 && !this.#isEnded()) {
+        await new Promise<void>((resolve) => { this.#wake = resolve; });
+        this.#wake = undefined;
+      }
+      if (this.#isEnded()) return;
+      const piece = new Uint8Array(chunk.subarray(at, at + PIECE_BYTES));
+      this.#credit -= piece.byteLength;
+      this.#sink.chunk(piece.buffer);
     }
-    if (this.#isEnded() || chunk.byteLength === 0) return;
-    this.#credit -= chunk.byteLength;
-    this.#sink.chunk(concat([chunk]));
   }
 }
 
@@ -101,7 +113,7 @@ interface ReadableStreamDefaultReaderLike {
   cancel(reason: unknown): Promise<void>;
 }
 
-/** One buffer of its own: the handler may write to its chunks again. */
+/** One buffer of its own. */
 function concat(chunks: readonly Uint8Array[]): ArrayBuffer {
   const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0));
   let at = 0;

@@ -24,6 +24,12 @@ export interface IsolateSetup {
   readonly engine: EngineModule | undefined;
 }
 
+/** What the thread of one isolate begins with. */
+export interface IsolateThreadSetup extends IsolateSetup {
+  /** One Int32 that the isolate counts up whenever its event loop turns. */
+  readonly pulse: SharedArrayBuffer;
+}
+
 /** The answer to a wait for a pool that was not resident. */
 export interface Acquired {
   readonly start: Start;

@@ -7,7 +7,7 @@ import { startIsolate, type Isolate, type IsolateListener } from './isolate.ts';
 import type { IsolateSetup } from './setup.ts';
 
 /** What the owner does when places change hands. */
-export interface VersionIsolatesListener extends Omit<IsolateListener, 'lost' | 'overMemory'> {
+export interface VersionIsolatesListener extends Omit<IsolateListener, 'lost' | 'overMemory' | 'hoarding'> {
   /** Connects a ready isolate; it must be reachable when this resolves. */
   attach(isolate: Isolate, index: number, role: 'serving' | 'spare'): Promise<void>;
   promote(isolate: Isolate, index: number): void;
@@ -103,9 +103,11 @@ export class VersionIsolates implements IsolateListener {
   /** An ingress thread says that the isolate's event loop does not turn. */
   stuck(id: number): void {
     const isolate = [...this.#serving, this.#spare].find((candidate) => candidate?.id === id);
-    if (isolate === undefined) return;
-    this.#replace(isolate, 'it did not notice that a request of it was over: its event loop does not turn');
-    this.#leave(isolate.terminate());
+    if (isolate !== undefined) this.#end(isolate, 'it did not notice that a request of it was over: its event loop does not turn');
+  }
+
+  hoarding(isolate: Isolate, grownBytes: number): void {
+    this.#end(isolate, `the host has grown by ${toMib(grownBytes)} while its event loop did not turn, limits.heapMiB is ${this.#options.setup.limits.heapMiB}`);
   }
 
   lost(isolate: Isolate, reason: string): void {
@@ -115,8 +117,7 @@ export class VersionIsolates implements IsolateListener {
   overMemory(isolate: Isolate, heapBytes: number, bufferBytes: number): void {
     const { listener, setup } = this.#options;
     if (!this.#holds(isolate)) return;
-    const mib = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`;
-    const text = `it holds ${mib(heapBytes)} of heap and ${mib(bufferBytes)} of buffers, limits.heapMiB is ${setup.limits.heapMiB}`;
+    const text = `it holds ${toMib(heapBytes)} of heap and ${toMib(bufferBytes)} of buffers, limits.heapMiB is ${setup.limits.heapMiB}`;
     const retired = listener.retire(isolate);
     this.#vacate(isolate, text);
     this.#leave(this.#endRetired(isolate, retired));
@@ -139,6 +140,13 @@ export class VersionIsolates implements IsolateListener {
 
   #holds(isolate: Isolate): boolean {
     return this.#spare === isolate || this.#serving.includes(isolate);
+  }
+
+  /** Replaces it without waiting for its end. */
+  #end(isolate: Isolate, reason: string): void {
+    if (!this.#holds(isolate)) return;
+    this.#replace(isolate, reason);
+    this.#leave(isolate.terminate());
   }
 
   #replace(isolate: Isolate, reason: string): void {
@@ -217,6 +225,10 @@ export class VersionIsolates implements IsolateListener {
     const tracked: Promise<void> = work.finally(() => this.#leaving.delete(tracked));
     this.#leaving.add(tracked);
   }
+}
+
+function toMib(bytes: number): string {
+  return `${Math.round(bytes / 1024 / 1024)} MiB`;
 }
 
 function labelOf(setup: IsolateSetup): string {

@@ -89,9 +89,20 @@ export class HandlerHost {
   }
 
   /** Replaces the function's routes by this version's. */
-  async route(version: FunctionVersion): Promise<void> {
-    const others = this.#entries.filter((entry) => entry.function !== version.name);
-    const own = version.routes.map((pattern) => ({ pattern, function: version.name, version: version.version }));
+  route(version: FunctionVersion): Promise<void> {
+    return this.#publish(version.name, version.routes.map((pattern) => ({ pattern, function: version.name, version: version.version })));
+  }
+
+  /** Takes the function's routes away, drains and stops the version; gives the number of requests cut. */
+  async stop(version: FunctionVersion, drainMs = 5000): Promise<number> {
+    await this.#publish(version.name, []);
+    const cut = await this.plane.drain(version.name, version.version, drainMs);
+    await this.plane.stop(version.name, version.version);
+    return cut;
+  }
+
+  async #publish(name: string, own: readonly RouteEntry[]): Promise<void> {
+    const others = this.#entries.filter((entry) => entry.function !== name);
     this.#entries.splice(0, this.#entries.length, ...others, ...own);
     this.#generation += 1;
     await this.plane.publish({ generation: this.#generation, entries: [...this.#entries] });
