@@ -33,6 +33,9 @@ const BODY_IDLE_TIMEOUT_MS = 10_000;
 /** Of each ingress thread. */
 const CONNECTIONS_MAX = 20_000;
 
+// Before the first wait of this module: the timer that reads it runs while `run` still starts.
+let toldRunning = '';
+
 const link = await HostLink.connect();
 const { log, flush } = openLog({ level: link.config.logLevel });
 try {
@@ -104,8 +107,6 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     process.exit(0);
   }
 }
-
-let toldRunning = '';
 
 function tellRunning(versions: readonly VersionStatus[]): void {
   const names = [...new Set(versions.filter(({ inFlight }) => inFlight > 0).map(({ name }) => name))].sort();
