@@ -250,10 +250,10 @@ test('a switch leaves no request unanswered and none answered by a mixture', asy
   const second = await host.write(source('two'), { name: 'switched', routes: ['GET /switched'] });
   const label = (version: { version: string }): string => `switched@${version.version.slice(0, 8)}`;
   const texts = new Map([[label(first), 'one'], [label(second), 'two']]);
-  let stop = false;
+  const stop = new AbortController();
   const seen = new Set<string>();
   const load = Promise.all(Array.from({ length: 8 }, async () => {
-    while (!stop) {
+    while (!stop.signal.aborted) {
       const answer = await fetch(`${host.url}/switched`);
       assert.equal(answer.status, 200);
       const named = answer.headers.get('pilotlight-version') ?? '';
@@ -267,7 +267,7 @@ test('a switch leaves no request unanswered and none answered by a mixture', asy
   assert.equal(await host.plane.drain('switched', first.version, 5000), 0);
   await host.plane.stop('switched', first.version);
   while (!seen.has(label(second))) await fetch(`${host.url}/switched`).then((answer) => answer.text());
-  stop = true;
+  stop.abort();
   await load;
   assert.deepEqual(host.plane.snapshot().filter(({ name }) => name === 'switched').map(({ version }) => version), [second.version]);
 });

@@ -68,13 +68,17 @@ export class BoundModel implements Model {
     const { pool } = this.#model;
     const acquireMs = monotonicMs();
     const wait: Wait = { start: 'warm', loadId: undefined };
-    const hold = await this.#whenResident(this.#limits({}, acquireMs), wait, () => client.hold?.(pool.key));
+    let hold = await this.#whenResident(this.#limits({}, acquireMs), wait, () => client.hold?.(pool.key));
     // A wait that no run made is told as one that ran for no time: the request was cold all the same.
     if (wait.start !== 'warm') {
       const nowMs = monotonicMs();
       this.#tell(wait, acquireMs, { submittedMs: nowMs, startedMs: nowMs, endedMs: nowMs }, undefined);
     }
-    const lease: Lease = { release: () => hold?.release(), [Symbol.dispose]: () => hold?.release() };
+    const release = (): void => {
+      hold?.release();
+      hold = undefined;
+    };
+    const lease: Lease = { release, [Symbol.dispose]: release };
     this.#scope.held(lease);
     return lease;
   }
