@@ -44,9 +44,10 @@ void Mailbox::Done(std::shared_ptr<Job> job) {
 void Mailbox::DoneInBurst(std::shared_ptr<Job> job) {
   const int64_t now = job->ended_ns;
   Push(ToLetter(std::move(job)));
+  // Whoever came before, first: this one may be awake for as long as the burst lasts.
+  if (unwoken.mailbox != nullptr && unwoken.mailbox.get() != this) std::exchange(unwoken.mailbox, nullptr)->Wake();
   if (!asleep_.load()) return;
-  if (unwoken.mailbox.get() != this) {
-    if (unwoken.mailbox != nullptr) unwoken.mailbox->Wake();
+  if (unwoken.mailbox == nullptr) {
     unwoken = {shared_from_this(), now};
   } else if (now - unwoken.since_ns > kBurstNs) {
     std::exchange(unwoken.mailbox, nullptr)->Wake();
