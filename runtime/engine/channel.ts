@@ -26,6 +26,7 @@ export class Channel {
   readonly #freeIds: number[] = [];
   readonly #questions = new Map<number, Question>();
   #lastQuestion = 0;
+  #isSubmitting = false;
 
   constructor(addon: NativeAddon) {
     this.addon = addon;
@@ -74,7 +75,10 @@ export class Channel {
   }
 
   #submit(id: number, pool: PoolHandle, slot: number, inputs: Tensors, options: RunOptions): void {
+    // Getters of the caller run while the one frame is filled and read.
+    if (this.#isSubmitting) throw new PilotlightError('BAD_TENSOR', 'an input ran a model while it was being read');
     const { check } = pool;
+    this.#isSubmitting = true;
     try {
       check.check(inputs);
       const wanted = options.outputs === undefined ? undefined : wantedOutputs(pool.signature, options.outputs);
@@ -82,6 +86,7 @@ export class Channel {
       const code = this.addon.submit(direct);
       if (code !== 0) throw nativeError(code, withName(this.addon.reason(), pool.signature));
     } finally {
+      this.#isSubmitting = false;
       check.end();
     }
   }

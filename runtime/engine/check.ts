@@ -39,7 +39,6 @@ export class InputCheck {
   /** Size of each symbol, and the input that said so first. */
   readonly #sizes: number[];
   readonly #sizedBy: string[] = [];
-  #isBusy = false;
 
   constructor(signature: Signature) {
     const symbols = [...new Set(signature.inputs.flatMap(({ shape }) => shape.filter((axis) => typeof axis === 'string')))];
@@ -62,15 +61,12 @@ export class InputCheck {
   }
 
   #begin(): void {
-    if (this.#isBusy) throw refusal('an input ran the same model while it was being read');
-    this.#isBusy = true;
     for (let s = 0; s < this.#sizes.length; s++) this.#sizes[s] = 0;
     this.dims.length = 0;
   }
 
   /** After every check: lets go of the findings and of the caller's arrays. */
   end(): void {
-    this.#isBusy = false;
     for (let i = 0; i < this.data.length; i++) this.data[i] = undefined;
   }
 
@@ -88,7 +84,7 @@ export class InputCheck {
   #checkShape(index: number, input: InputPlan, shape: unknown): number {
     if (!Array.isArray(shape)) throw refused(input, `found shape ${describe(shape)} instead of an array of sizes`);
     const rank = shape.length;
-    if (rank !== input.rank) this.#takeRank(index, input, shape);
+    if (rank !== input.rank) this.#takeRank(index, input, rank, shape);
     let elements = 1;
     for (let axis = 0; axis < rank; axis++) {
       const size: unknown = shape[axis];
@@ -100,11 +96,13 @@ export class InputCheck {
     return elements;
   }
 
-  #takeRank(index: number, input: InputPlan, shape: readonly unknown[]): void {
-    const found = `found shape [${shape.slice(0, 8).map(describe).join(', ')}${shape.length > 8 ? ', ...' : ''}]`;
-    if (input.rank !== -1) throw refused(input, `${found}: ${input.rank} axes are wanted, not ${shape.length}`);
-    if (shape.length > RANK_MAX) throw refused(input, `${found}: at most ${RANK_MAX} axes can be sent, not ${shape.length}`);
-    this.ranks[index] = shape.length;
+  #takeRank(index: number, input: InputPlan, rank: number, shape: readonly unknown[]): void {
+    if (input.rank === -1 && rank <= RANK_MAX) {
+      this.ranks[index] = rank;
+      return;
+    }
+    const found = `found shape [${shape.slice(0, 8).map(describe).join(', ')}${rank > 8 ? ', ...' : ''}]`;
+    throw refused(input, input.rank === -1 ? `${found}: at most ${RANK_MAX} axes can be sent, not ${rank}` : `${found}: ${input.rank} axes are wanted, not ${rank}`);
   }
 
   #checkDynamic(input: InputPlan, axis: number, wanted: number, size: unknown): void {

@@ -196,6 +196,27 @@ for (const models of BACKENDS) {
       await close(key);
     });
 
+    test('an input that runs a model while it is being read is refused, and the first run goes on', async () => {
+      const { key, signature } = await start(models.echo('string'));
+      const other = await start(models.echo('float32'));
+      for (const [nested, input] of [[other, { x: rowOf(1, 2) }], [{ key, signature }, { x: { type: 'string', shape: [1, 2], data: ['c', 'd'] } }]] as [LoadedPool & { key: string }, Tensors][]) {
+        const refusals: Promise<void>[] = [];
+        const data = ['', 'b'];
+        Object.defineProperty(data, 0, {
+          get() {
+            refusals.push(assert.rejects(client.run(nested.key, nested.signature, input, soon()), { code: 'BAD_TENSOR', message: /while it was being read/ }));
+            return 'a';
+          },
+        });
+        const { outputs } = await client.run(key, signature, { x: { type: 'string', shape: [1, 2], data } }, soon());
+        assert.deepEqual(outputs['y']?.data, ['a', 'b']);
+        assert.ok(refusals.length > 0);
+        await Promise.all(refusals);
+      }
+      await close(key);
+      await close(other.key);
+    });
+
     test('a pool takes runs from open to retire, and warm-ups from load to unload', async () => {
       const spec = await specOf(models.echo('float32'), { slots: 2 });
       const { signature } = await engine.load(spec);
