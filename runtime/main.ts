@@ -3,7 +3,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { createAdmin } from '../deploy/admin/admin.ts';
-import { openAdminServer } from '../deploy/admin/admin-server.ts';
+import { openAdminServer, type AdminServer } from '../deploy/admin/admin-server.ts';
 import { Rollout } from '../deploy/rollout/rollout.ts';
 import { Store } from '../deploy/store/store.ts';
 import { realClock } from './clock.ts';
@@ -51,9 +51,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const store = await Store.open(config.store, { versionsKept: config.versionsKept, secretsDir: config.secretsDir });
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const { telemetry, residency } = await openResidency(config, engine, log);
-  // Supervisor and host take turns on the sockets: from here on connections are this process's.
-  await link.claim();
-  const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency });
+  const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency, takeSockets });
   const lastUsedFile = join(config.store, 'last-used.json');
   const remembered = await readLastUsed(lastUsedFile);
   const rollout = new Rollout({
@@ -70,8 +68,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     metrics: () => telemetry.openMetrics(),
     traces: { recent: (countMax) => telemetry.recentTraces(countMax), find: (requestId) => telemetry.findTrace(requestId) },
   });
-  const admin = await openAdminServer({ app, descriptor: descriptors.admin, backlog: descriptors.backlog });
-
+  let admin: AdminServer | undefined;
   const lastUsed = new LastUsed(lastUsedFile);
   const remembering = setInterval(() => void lastUsed.remember(residency.pools()), REMEMBER_EVERY_MS);
   const telling = setInterval(() => tellRunning(dataPlane.snapshot()), TELL_RUNNING_EVERY_MS);
@@ -88,6 +85,12 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     log.info({ port: descriptors.port, adminPort: descriptors.adminPort, functions: Object.keys(store.state().functions) }, 'host.ready');
   }
 
+  /** Supervisor and host take turns on the sockets: from here on connections are this process's. It comes when there are routes to answer by. */
+  async function takeSockets(): Promise<void> {
+    await link.claim();
+    admin = await openAdminServer({ app, descriptor: descriptors.admin, backlog: descriptors.backlog });
+  }
+
   async function stop(drainTimeoutMs: number): Promise<void> {
     waitsFor = 'stopping';
     log.info({ drainTimeoutMs }, 'host.stopping');
@@ -98,7 +101,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     const rolledBack = rollout.close();
     const cut = await dataPlane.close(drainTimeoutMs, () => link.released());
     await rolledBack;
-    await admin.close(ADMIN_CLOSE_MS);
+    await admin?.close(ADMIN_CLOSE_MS);
     await telemetry.close();
     await store.close();
     link.close();
@@ -125,7 +128,8 @@ async function openResidency(config: Config, engine: NativeEngine, to: Log): Pro
 }
 
 function openDataPlane(
-  config: Config, descriptors: HostDescriptors, { telemetry, residency }: { readonly telemetry: Telemetry; readonly residency: PoolResidency },
+  config: Config, descriptors: HostDescriptors,
+  { telemetry, residency, takeSockets }: { readonly telemetry: Telemetry; readonly residency: PoolResidency; readonly takeSockets: () => Promise<void> },
 ): Promise<DataPlaneThreads> {
   return DataPlaneThreads.open({
     listen: descriptors.ingress.map((fd) => ({ fd, backlog: descriptors.backlog })),
@@ -134,6 +138,7 @@ function openDataPlane(
     traceSampling: config.traceSampling,
     bodyIdleTimeoutMs: BODY_IDLE_TIMEOUT_MS,
     connectionsMax: CONNECTIONS_MAX,
+    beforeListening: takeSockets,
     acquire: (key, name, binding) => residency.ensure(key, { reason: 'request', function: name, binding }),
     onIsolate: (record) => telemetry.isolate(record),
     onLog: ({ level, text, source, timeMs: _timeMs, ...about }) => log[level]({ ...about, text }, `${source}.log`),

@@ -31,7 +31,7 @@ export interface DataPlane {
   start(version: FunctionVersion, secrets: Readonly<Record<string, string>>, reason: 'deploy' | 'restart'): Promise<void>;
   /** Sends one golden request the whole way to isolate `index` (0..isolates, the spare is the last). */
   golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer>;
-  /** All ingress threads route by this table when it resolves. */
+  /** All ingress threads route by this table when it resolves. They listen from the first one on: nobody is told that a route is missing which is only not there yet. */
   publish(table: RouteTable): Promise<void>;
   /** Resolves when nothing is in flight on the version (by full digest); after deadlineMs the rest is cut with DRAINING. Gives the number cut. */
   drain(name: string, version: string, deadlineMs: number): Promise<number>;
@@ -67,6 +67,8 @@ export interface DataPlaneOptions {
   readonly bodyIdleTimeoutMs: number;
   /** For each ingress thread. */
   readonly connectionsMax: number;
+  /** Awaited once, before the threads listen; what it rejects with, `publish` rejects with. */
+  readonly beforeListening?: () => Promise<void>;
   /** A run met a pool that is not resident. Rejects with a coded error. */
   readonly acquire: (key: string, functionName: string, binding: string) => Promise<Acquired>;
   readonly onLog: (event: LogEvent) => void;
@@ -96,6 +98,7 @@ export class DataPlaneThreads implements DataPlane {
   readonly #running = new Map<string, Running>();
   readonly #functionCounts = new Map<string, SharedArrayBuffer>();
   #ports: readonly number[] = [];
+  #listening: Promise<void> | undefined;
 
   private constructor(options: DataPlaneOptions, golden: GoldenLine) {
     this.#options = options;
@@ -113,11 +116,11 @@ export class DataPlaneThreads implements DataPlane {
     ));
   }
 
-  /** Resolves when every ingress thread accepts connections; rejects BAD_SETTING when one cannot. */
+  /** Resolves when every ingress thread takes orders. */
   static async open(options: DataPlaneOptions): Promise<DataPlaneThreads> {
     const plane = new DataPlaneThreads(options, await GoldenLine.open());
     try {
-      plane.#ports = await Promise.all(plane.#threads.map((thread) => thread.listening()));
+      await Promise.all(plane.#threads.map((thread) => thread.started()));
     } catch (error) {
       await plane.#end();
       throw error;
@@ -125,7 +128,7 @@ export class DataPlaneThreads implements DataPlane {
     return plane;
   }
 
-  /** The port of each ingress thread. */
+  /** The port of each ingress thread, from the first table on. */
   get ports(): readonly number[] {
     return this.#ports;
   }
@@ -161,6 +164,8 @@ export class DataPlaneThreads implements DataPlane {
       assert(this.#running.has(key), `route table ${table.generation} names ${key}, which does not run`);
     }
     await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'table', table })));
+    this.#listening ??= this.#listen();
+    await this.#listening;
   }
 
   async drain(name: string, version: string, deadlineMs: number): Promise<number> {
@@ -203,6 +208,12 @@ export class DataPlaneThreads implements DataPlane {
       name: version.name, version: version.version, isolates: isolates.serving,
       inFlight: Atomics.load(new Int32Array(plan.versionCount), 0), replaced: isolates.replaced,
     }));
+  }
+
+  /** Rejects BAD_SETTING when a thread cannot listen. */
+  async #listen(): Promise<void> {
+    await this.#options.beforeListening?.();
+    this.#ports = await Promise.all(this.#threads.map((thread) => thread.listen()));
   }
 
   #plan({ name, version, limits }: FunctionVersion): TargetPlan {

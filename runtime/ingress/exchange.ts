@@ -59,6 +59,7 @@ export interface Destination {
 type State = 'arrived' | 'receiving' | 'waiting' | 'running' | 'answering' | 'ended';
 
 export class Exchange implements Dispatched, Guest {
+  seat = -1;
   readonly #options: ExchangeOptions;
   readonly #host: ExchangeHost;
   readonly #method: string;

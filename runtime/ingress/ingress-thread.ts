@@ -21,6 +21,7 @@ export class IngressThread {
   readonly #asks = new Map<number, (count: number) => void>();
   #lastAsk = 0;
   #state: 'open' | 'closed' = 'open';
+  #onStarted: { resolve(): void; reject(error: Error): void } | undefined;
   #onListening: { resolve(port: number): void; reject(error: Error): void } | undefined;
   #diedOf = new Error('bug: an ingress thread ended by itself');
 
@@ -33,9 +34,18 @@ export class IngressThread {
     this.#worker.on('exit', () => this.#exit());
   }
 
+  /** Resolves when the thread takes orders. */
+  started(): Promise<void> {
+    return new Promise((resolve, reject) => { this.#onStarted = { resolve, reject }; });
+  }
+
   /** Resolves with the port when the thread accepts connections. */
-  listening(): Promise<number> {
-    return new Promise((resolve, reject) => { this.#onListening = { resolve, reject }; });
+  listen(): Promise<number> {
+    if (this.#state === 'closed') return Promise.reject(this.#diedOf);
+    return new Promise((resolve, reject) => {
+      this.#onListening = { resolve, reject };
+      this.tell({ kind: 'listen' });
+    });
   }
 
   /** Resolves with the count that the thread answers; 0 when it has ended. */
@@ -59,8 +69,9 @@ export class IngressThread {
 
   #hear(news: FromIngress): void {
     switch (news.kind) {
+      case 'started': return this.#onStarted?.resolve();
       case 'listening': return this.#onListening?.resolve(news.port);
-      case 'refused': return this.#onListening?.reject(this.#describeRefusal(news.reason, news.code));
+      case 'refused': return (this.#onListening ?? this.#onStarted)?.reject(this.#describeRefusal(news.reason, news.code));
       case 'done': {
         this.#asks.get(news.ask)?.(news.count);
         this.#asks.delete(news.ask);
@@ -81,6 +92,7 @@ export class IngressThread {
   #exit(): void {
     for (const resolve of this.#asks.values()) resolve(0);
     this.#asks.clear();
+    this.#onStarted?.reject(this.#diedOf);
     this.#onListening?.reject(this.#diedOf);
     if (this.#state === 'open') this.#listener.died(this.#setup.index, this.#diedOf);
     this.#state = 'closed';

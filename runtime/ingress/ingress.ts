@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { monotonicMs, realClock } from '../clock.ts';
+import { describeThrown } from '../errors.ts';
 import type { RequestRecord } from '../records.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import type { ExchangeHost } from './exchange.ts';
@@ -32,11 +33,13 @@ export class Ingress implements ExchangeHost {
   readonly #targets = new Map<string, Target>();
   readonly #links = new Map<number, { readonly link: IsolateLink; readonly target: Target }>();
   readonly #connectionsMax: number;
+  readonly #place: Listen;
   #health: Health = 'starting';
 
   constructor(setup: IngressSetup, sink: RecordSink, tell: (news: FromIngress) => void) {
     this.bodyIdleTimeoutMs = setup.bodyIdleTimeoutMs;
     this.#connectionsMax = setup.connectionsMax;
+    this.#place = setup.listen;
     this.#sink = sink;
     this.#tell = tell;
     this.#front = new Front({
@@ -70,6 +73,7 @@ export class Ingress implements ExchangeHost {
 
   obey(order: ToIngress): void {
     switch (order.kind) {
+      case 'listen': return void this.#open();
       case 'attach': return this.#attach(order);
       case 'promote': return this.#promote(order);
       case 'retire': return this.#retire(order);
@@ -81,6 +85,14 @@ export class Ingress implements ExchangeHost {
       case 'health': return this.#announce(order.health);
       case 'release': return this.#release(order);
       case 'close': return void this.#close(order);
+    }
+  }
+
+  async #open(): Promise<void> {
+    try {
+      this.#tell({ kind: 'listening', port: await this.listen(this.#place, 'public') });
+    } catch (error) {
+      this.#tell({ kind: 'refused', reason: describeThrown(error), code: (error as NodeJS.ErrnoException).code });
     }
   }
 

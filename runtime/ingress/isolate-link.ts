@@ -7,6 +7,7 @@ import {
   pushAbort, pushChunk, pushCredit, pushEnd, pushRequest, readForIngress,
   type AnswerHead, type HandlerDetails, type HandlerTimes, type IngressSide, type RequestHead, type WholeBody, type Wire,
 } from '../isolates/protocol.ts';
+import { SlotTable } from '../isolates/slot-table.ts';
 import { WheelEntry, type DeadlineWheel } from './deadline-wheel.ts';
 
 /** `spare` and `retiring` take no requests of callers. */
@@ -43,11 +44,10 @@ export class IsolateLink implements IngressSide {
   readonly #port: MessagePort;
   readonly #outbox: Outbox;
   readonly #wheel: DeadlineWheel;
-  readonly #inFlight = new Map<number, Dispatched>();
+  readonly #inFlight = new SlotTable<Dispatched>();
   /** Aborts that were not acknowledged yet. */
   readonly #unacknowledged = new Map<number, WheelEntry>();
   readonly #onStuck: () => void;
-  #lastId = 0;
   #state: 'open' | 'closed' = 'open';
   #onIdle: (() => void) | undefined;
 
@@ -77,9 +77,7 @@ export class IsolateLink implements IngressSide {
 
   /** Sends a request; the id names it in all that follows. */
   dispatch(head: Omit<RequestHead, 'id'>, exchange: Dispatched): number {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    this.#inFlight.set(id, exchange);
+    const id = this.#inFlight.add(exchange);
     pushRequest(this.#outbox, { ...head, id });
     this.#outbox.schedule();
     return id;
@@ -102,7 +100,7 @@ export class IsolateLink implements IngressSide {
 
   /** Ends a request for its caller. The isolate must acknowledge until the given stamp. */
   abort(id: number, code: ErrorCode, acknowledgeByMs: number): void {
-    if (!this.#inFlight.delete(id) || this.#state === 'closed') return;
+    if (this.#inFlight.take(id) === undefined || this.#state === 'closed') return;
     pushAbort(this.#outbox, id, code);
     this.#outbox.schedule();
     const entry = new WheelEntry(this.#onStuck);
@@ -124,9 +122,7 @@ export class IsolateLink implements IngressSide {
     this.role = 'retiring';
     for (const entry of this.#unacknowledged.values()) this.#wheel.disarm(entry);
     this.#unacknowledged.clear();
-    const lost = [...this.#inFlight.values()];
-    this.#inFlight.clear();
-    for (const exchange of lost) exchange.onLost();
+    for (const exchange of this.#inFlight.clear()) exchange.onLost();
     this.#port.close();
     this.#checkIdle();
   }
@@ -163,11 +159,8 @@ export class IsolateLink implements IngressSide {
   }
 
   #take(id: number): Dispatched | undefined {
-    const exchange = this.#inFlight.get(id);
-    if (exchange !== undefined) {
-      this.#inFlight.delete(id);
-      this.#checkIdle();
-    }
+    const exchange = this.#inFlight.take(id);
+    this.#checkIdle();
     return exchange;
   }
 

@@ -30,6 +30,8 @@ export interface IngressSetup {
 export type Health = 'starting' | 'ready' | 'draining';
 
 export type ToIngress =
+  /** Answered by `listening` or `refused`. */
+  | { readonly kind: 'listen' }
   | { readonly kind: 'attach'; readonly ask: number; readonly target: TargetPlan; readonly isolate: number; readonly index: number; readonly role: LinkRole; readonly port: MessagePort }
   | { readonly kind: 'promote'; readonly isolate: number; readonly index: number }
   /** Takes no more requests; answered when what it has is done. */
@@ -48,6 +50,8 @@ export type ToIngress =
   | { readonly kind: 'close'; readonly ask: number; readonly deadlineMs: number };
 
 export type FromIngress =
+  /** Takes orders; listens to nobody but golden requests yet. */
+  | { readonly kind: 'started' }
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'refused'; readonly reason: string; readonly code: string | undefined }
   | { readonly kind: 'done'; readonly ask: number; readonly count: number }

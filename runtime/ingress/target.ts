@@ -17,6 +17,8 @@ export interface TargetPlan {
 
 /** A request in a target. */
 export interface Guest {
+  /** Its place in the target's list; the target's to write, -1 elsewhere. */
+  seat: number;
   /** An isolate is there now. */
   onIsolate(link: IsolateLink): void;
   /** The request must end with this code now. */
@@ -31,7 +33,8 @@ export class Target {
   readonly links: IsolateLink[] = [];
   readonly #functionCount: Int32Array;
   readonly #versionCount: Int32Array;
-  readonly #guests = new Set<Guest>();
+  /** A list of seats and no Set, for the reason that items-by-id.ts tells. */
+  readonly #guests: Guest[] = [];
   /** Bounded by the function's concurrency. */
   #waiting: Guest[] = [];
   #onEmpty: (() => void)[] = [];
@@ -47,7 +50,7 @@ export class Target {
   }
 
   get inFlight(): number {
-    return this.#guests.size;
+    return this.#guests.length;
   }
 
   /** Throws TOO_BUSY when the function has as many requests as it may, DRAINING when the version was stopped. */
@@ -58,15 +61,17 @@ export class Target {
       throw new PilotlightError('TOO_BUSY', `${this.name} has ${this.limits.concurrency} requests in the host, as many as limits.concurrency allows`);
     }
     Atomics.add(this.#versionCount, 0, 1);
-    this.#guests.add(guest);
+    guest.seat = this.#guests.length;
+    this.#guests.push(guest);
   }
 
   leave(guest: Guest): void {
-    if (!this.#guests.delete(guest)) return;
+    if (guest.seat === -1) return;
+    this.#unseat(guest);
     Atomics.sub(this.#functionCount, 0, 1);
     Atomics.sub(this.#versionCount, 0, 1);
     if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((waiting) => waiting !== guest);
-    if (this.#guests.size === 0) this.#tellEmpty();
+    if (this.#guests.length === 0) this.#tellEmpty();
   }
 
   /** The serving isolate with the fewest requests in flight, one that acknowledges before one that does not. */
@@ -98,7 +103,7 @@ export class Target {
   /** Calls once when no request is left. */
   whenEmpty(work: () => void): void {
     this.#onEmpty.push(work);
-    if (this.#guests.size === 0) this.#tellEmpty();
+    if (this.#guests.length === 0) this.#tellEmpty();
   }
 
   /** Takes no more requests and ends those that it has. */
@@ -112,6 +117,15 @@ export class Target {
     const guests = [...this.#guests];
     for (const guest of guests) guest.cut(code, reason);
     return guests.length;
+  }
+
+  #unseat(guest: Guest): void {
+    const last = this.#guests.pop();
+    if (last !== undefined && last !== guest) {
+      last.seat = guest.seat;
+      this.#guests[guest.seat] = last;
+    }
+    guest.seat = -1;
   }
 
   #tellEmpty(): void {

@@ -14,9 +14,8 @@ async function main(): Promise<void> {
     const sink = await openSink(setup.sink, setup.index, (message) => tell({ kind: 'sink', message }));
     const ingress = new Ingress(setup, sink, tell);
     if (setup.privatePath !== undefined) await ingress.listen({ path: setup.privatePath }, 'private');
-    const port = await ingress.listen(setup.listen, 'public');
     control.on('message', (order: ToIngress) => ingress.obey(order));
-    tell({ kind: 'listening', port });
+    tell({ kind: 'started' });
   } catch (error) {
     tell({ kind: 'refused', reason: describeThrown(error), code: (error as NodeJS.ErrnoException).code });
   }

@@ -61,6 +61,7 @@ export class HandlerHost {
       onSink: (_thread, message) => keep(kept.records, message as RequestRecord),
       ...options,
     });
+    await plane.publish({ generation: 0, entries: [] });
     return new HandlerHost(plane, await mkdtemp(join(tmpdir(), 'handlers-')), kept, news);
   }
 
