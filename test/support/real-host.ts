@@ -41,14 +41,20 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly folder?: string;
   readonly node?: string;
+  /** Told each piece of standard error as it comes. */
+  readonly onErr?: (text: string) => void;
 }
 
 /** Runs a command of the CLI to its end. */
-export async function runPilotlight(args: readonly string[], { input = '', env = {}, folder = process.cwd(), node = process.execPath }: CliOptions = {}): Promise<CliEnd> {
+export async function runPilotlight(args: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
+  const { input = '', env = {}, folder = process.cwd(), node = process.execPath, onErr = () => {} } = options;
   const child = spawn(node, [CLI, ...args], { cwd: folder, env: { ...cleanEnv(), ...env } });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+    onErr(text);
+  });
   child.stdin.on('error', () => {}).end(input);
   const [code] = await once(child, 'close') as [number | null];
   return { code, out, err };

@@ -1,0 +1,144 @@
+// The host process killed for good, by real signals, at each step of a deploy and while it serves: what callers meet meanwhile
+// and what the next host process makes of the store.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { FunctionFolders, RUN_FAKE, fakeModel } from '../support/function-folder.ts';
+import { RealHost } from '../support/real-host.ts';
+import { askOnce, Load } from '../support/short-requests.ts';
+
+const TIME = { timeout: 180_000 };
+const folders = new FunctionFolders();
+const running: RealHost[] = [];
+after(async () => {
+  for (const host of running) await host.close();
+  folders.remove();
+});
+
+async function start(flags: readonly string[] = []): Promise<RealHost> {
+  const host = await RealHost.start({ flags });
+  running.push(host);
+  return host;
+}
+
+interface FunctionSource {
+  readonly says: string;
+  readonly route: string;
+  readonly script?: readonly string[];
+}
+
+/** Answers `says` after a run of its model; slow enough in golden requests for each step of a deploy to last. */
+function write(name: string, { says, route, script = [] }: FunctionSource): string {
+  return folders.write(name, {
+    handler: `export default { async fetch(request, env) {
+      if (request.headers.has('pilotlight-warmup')) await new Promise((resolve) => setTimeout(resolve, 20));
+      await ${RUN_FAKE}; return new Response('${says}'); } };`,
+    manifest: { routes: [route], isolates: 1, models: { MODEL: { path: 'model.fake', slots: 1 } }, warm: [{ request: `GET ${route}`, expect: { text: says } }] },
+    files: { 'model.fake': fakeModel([`# ${says}`, ...script]) },
+  });
+}
+
+/** Deploys, and kills the host as soon as the command says that this step has ended, so within the next one. */
+async function deployUntil(host: RealHost, folder: string, step: string): Promise<void> {
+  let state: 'alive' | 'killed' = 'alive';
+  await host.cli(['deploy', folder], {
+    onErr: (text) => {
+      if (state === 'killed' || !text.includes(`: ${step}: `)) return;
+      state = 'killed';
+      host.killHost();
+    },
+  });
+  assert.equal(state, 'killed', `the deploy never came to ${step}`);
+}
+
+const versionFolders = (host: RealHost, name: string): readonly string[] => readdirSync(join(host.store, 'versions', name)).sort();
+
+/** More deaths in a row of one supervisor's hosts would wait longer and longer. */
+const KILLS_EACH = 3;
+const STEPS = ['bundle', 'upload', 'check', 'store', 'plan', 'load', 'warm', 'isolates', 'golden', 'commit', 'switch', 'drain', 'unload'];
+const rounds = Array.from({ length: Math.ceil(STEPS.length / KILLS_EACH) }, (_, round) => STEPS.slice(round * KILLS_EACH, (round + 1) * KILLS_EACH));
+
+for (const [round, steps] of rounds.entries()) {
+  test(`fault 1: killed after ${steps.join(', after ')}, the restarted host serves old or new, never none, and the deploy can be repeated`, TIME, async () => {
+    const host = await start();
+    await host.must(['deploy', write('root', { says: `old ${round}`, route: '/' })]);
+    let old = `old ${round}`;
+    const load = new Load(host.port, 2);
+    for (const [index, step] of steps.entries()) {
+      const says = `new ${round} ${index}`;
+      const folder = write('root', { says, route: '/', script: ['load-ms 50'] });
+      await deployUntil(host, folder, step);
+      await host.ready(index + 2);
+      const served = (await askOnce(host.port)).body;
+      assert.ok([old, says].includes(served), `${served} is neither ${old} nor ${says}`);
+      assert.deepEqual(readdirSync(join(host.store, 'staging')), []);
+      const { versions } = await host.view<{ versions: readonly { version: string; current: boolean }[] }>('/v1/functions/root/versions');
+      assert.equal(versions.filter(({ current }) => current).length, 1);
+      await host.must(['deploy', folder]);
+      assert.equal((await askOnce(host.port)).body, says);
+      const kept = await host.view<{ versions: readonly { version: string }[] }>('/v1/functions/root/versions');
+      assert.deepEqual(versionFolders(host, 'root'), kept.versions.map(({ version }) => version).sort(), 'nothing of broken-off deploys is left');
+      old = says;
+    }
+    const results = [...(await load.stop()).keys()];
+    assert.deepEqual(results.filter((result) => result !== 200 && result !== 'ECONNRESET'), [], 'no connection is refused, no request that arrives fails');
+  });
+}
+
+test('fault 21: kill -9 of a serving host refuses nobody, and it is ready when what was used last is warm, latest first', TIME, async () => {
+  const host = await start();
+  const names = ['root', 'second', 'third', 'unused'];
+  for (const name of names) {
+    const route = name === 'root' ? '/' : `/${name}`;
+    await host.must(['deploy', write(name, { says: name, route, script: ['load-ms 300'] }), ...(name === 'unused' ? ['--no-warm'] : [])]);
+  }
+  for (const path of ['/third', '/', '/second']) assert.equal((await askOnce(host.port, path)).result, 200);
+  await lastUsed(host, ['second', 'root', 'third']);
+  const load = new Load(host.port, 4);
+  await load.answers('root', 20);
+  const deadPid = host.logs.find(({ event, port }) => event === 'host.ready' && port !== undefined)?.pid;
+  host.killHost();
+  await load.answers('root', 20);
+  const answeredEarly = (await askOnce(Number(new URL(host.adminUrl).port), '/readyz')).result;
+  await host.ready(2);
+  const counts = await load.stop();
+  assert.equal((await askOnce(Number(new URL(host.adminUrl).port), '/readyz')).result, 200);
+  assert.deepEqual([...counts.keys()].filter((result) => result !== 200 && result !== 'ECONNRESET'), []);
+  assert.ok((counts.get('ECONNRESET') ?? 0) <= 4, 'only what was in flight is lost');
+  assert.equal(answeredEarly, 503, 'functions answer before everything is warm, readyz says so');
+  const loaded = host.logs.filter(({ event, reason, pid }) => event === 'pool.loaded' && pid !== deadPid && reason !== 'deploy');
+  assert.deepEqual(loaded.map((line) => line['function']).filter((name) => name !== 'root'), ['second', 'third']);
+  assert.ok(!loaded.some((line) => line['function'] === 'unused'), 'what was not resident before waits for its first request');
+  for (const path of ['/', '/second', '/third']) assert.equal((await host.ask(path)).headers.get('pilotlight-start'), 'warm', path);
+  assert.equal((await host.ask('/unused')).headers.get('pilotlight-start'), 'cold');
+});
+
+test('fault 21: a crash in native code ends the host process only, and the log names what ran', TIME, async () => {
+  const host = await start();
+  await host.must(['deploy', write('root', { says: 'root', route: '/' })]);
+  // More runs than the warm-up and the golden requests of two isolates can be.
+  await host.must(['deploy', write('crashes', { says: 'crashes', route: '/crashes', script: ['run-ms 5', 'crash-run 80'] })]);
+  const load = new Load(host.port, 2);
+  const results: (number | string)[] = [];
+  do results.push((await askOnce(host.port, '/crashes')).result); while (results.at(-1) === 200 && results.length < 100);
+  assert.equal(results.at(-1), 'ECONNRESET');
+  assert.match(String((await host.event('host.died'))['msg']), /the host was killed by SIGABRT while running (crashes|crashes, root); it is started again at once/);
+  await host.ready(2);
+  await load.answers('root', 10);
+  assert.equal((await askOnce(host.port, '/crashes')).result, 200);
+  assert.deepEqual([...(await load.stop()).keys()].filter((result) => result !== 200 && result !== 'ECONNRESET'), []);
+});
+
+/** Waits until the host has written down these pools as used last, the latest first. */
+async function lastUsed(host: RealHost, names: readonly string[]): Promise<void> {
+  const { pools } = await host.view<{ pools: readonly { key: string; functions: readonly string[] }[] }>('/v1/pools');
+  const wanted = names.map((name) => pools.find(({ functions }) => functions.some((id) => id.startsWith(`${name}@`)))?.key);
+  const untilMs = performance.now() + 20_000;
+  const file = join(host.store, 'last-used.json');
+  const read = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : 'nothing');
+  while (read() !== JSON.stringify(wanted)) {
+    assert.ok(performance.now() < untilMs, `${read()} is not ${JSON.stringify(wanted)}`);
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+}
