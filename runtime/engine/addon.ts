@@ -59,6 +59,11 @@ export interface NativeAddon {
   monotonic(): number;
 }
 
+const FUNCTIONS = Object.keys({
+  attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
+  cancel: true, turn: true, stats: true, capabilities: true, setOnnxRuntimeLibrary: true, monotonic: true,
+} satisfies Record<keyof NativeAddon, true>);
+
 const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node', import.meta.url));
 
 /** Loads the addon; again in the same thread gives the same one. */
@@ -66,10 +71,19 @@ export function loadAddon(): NativeAddon {
   if (!existsSync(ADDON_FILE)) {
     throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} does not exist: run \`npm run build\``);
   }
+  let addon: object;
   try {
-    return createRequire(import.meta.url)(ADDON_FILE) as NativeAddon;
+    addon = createRequire(import.meta.url)(ADDON_FILE) as object;
   } catch (error) {
     const reason = describeThrown(error);
     throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} cannot be loaded (${reason}): run \`npm run build\``, { cause: error });
   }
+  return wholeAddon(addon);
+}
+
+/** Refuses the addon of another build, which would leave runs without an answer. */
+export function wholeAddon(addon: object): NativeAddon {
+  const missing = FUNCTIONS.find((name) => typeof (addon as Record<string, unknown>)[name] !== 'function');
+  if (missing === undefined) return addon as NativeAddon;
+  throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} has no function "${missing}", so it is of another build than this JavaScript: run \`npm run build\``);
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { monotonicMs } from '../clock.ts';
-import { loadAddon } from './addon.ts';
+import { loadAddon, wholeAddon } from './addon.ts';
 import { NativeClient } from './native-client.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
@@ -49,12 +49,20 @@ test('native threads outlive the workers that opened the addon', async () => {
   assert.equal(await play('onlyWorkers'), 'still here');
 });
 
+test('what a listener throws is an uncaught exception, and everything after it still arrives', async () => {
+  assert.equal(await play('listenerThrows'), '32 answers; an answer threw, later threw');
+});
+
 test('a library that is missing is a capability that is absent, and a load says where it was looked for', async () => {
   const { available, reason, failure } = JSON.parse(await play('libraryMissing')) as { available: boolean; reason: string; failure: string[] };
   assert.equal(available, false);
   assert.match(reason, /\/nowhere\/libonnxruntime\.so\.1/);
   assert.equal(failure[0], 'LOAD_FAILED');
   assert.match(failure[1] ?? '', /\/nowhere\/libonnxruntime\.so\.1/);
+});
+
+test('an addon of another build is refused before anything waits for it', () => {
+  assert.throws(() => wholeAddon({ ...loadAddon(), turn: undefined }), { code: 'ENGINE_FAILED', message: /no function "turn".*npm run build/ });
 });
 
 test('stamps of native are on the clock of this thread', () => {

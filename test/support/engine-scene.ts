@@ -29,7 +29,7 @@ const IN_FLIGHT = 32;
 const PATIENCE_MS = 60_000;
 
 const SCENES: Readonly<Record<string, () => Promise<void>>> = {
-  workersDie, workersExit, exitInFlight, exitWhenIdle, workersShare, holderDies, loaderDies, onlyWorkers, libraryMissing,
+  workersDie, workersExit, exitInFlight, exitWhenIdle, workersShare, holderDies, loaderDies, onlyWorkers, libraryMissing, listenerThrows,
 };
 
 /** Imported late: a scene shows what happens when only workers have opened the addon. */
@@ -178,6 +178,33 @@ async function libraryMissing(): Promise<void> {
   const capability = engine.capabilities().find(({ backend }) => backend === 'onnxruntime');
   const failure = await engine.load({ ...specOf(''), backend: 'onnxruntime' }).catch((error: unknown) => error as PilotlightError);
   console.log(JSON.stringify({ available: capability?.available, reason: capability?.reason, failure: 'code' in failure ? [failure.code, failure.message] : [] }));
+}
+
+/** A listener of the scene's own, which throws at its first answer and at its first promise to come again. */
+async function listenerThrows(): Promise<void> {
+  const { loadAddon } = await import('../../runtime/engine/addon.ts');
+  const addon = loadAddon();
+  const { path } = specOf('');
+  const seen: string[] = [];
+  process.on('uncaughtException', ({ message }) => seen.push(message));
+  let answers = 0;
+  let turns = 0;
+  await new Promise<void>((resolve) => {
+    addon.attach({
+      runs: () => undefined,
+      run: () => undefined,
+      answer() {
+        if (++answers === IN_FLIGHT) resolve();
+        if (answers === 1) throw new Error('an answer threw');
+      },
+      later() {
+        if (++turns === 1) throw new Error('later threw');
+        setImmediate(addon.turn);
+      },
+    });
+    for (let id = 0; id < IN_FLIGHT; id++) addon.inspect(id, 'fake', path);
+  });
+  console.log(`${answers} answers; ${seen.toSorted().join(', ')}`);
 }
 
 async function act({ does, spec }: Part): Promise<void> {

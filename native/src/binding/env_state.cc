@@ -34,6 +34,11 @@ napi_value EnvState::Attach(napi_value listener) {
   tell_run_ = Keep(FromJs(env_, listener, "run"));
   tell_answer_ = Keep(FromJs(env_, listener, "answer"));
   tell_later_ = Keep(FromJs(env_, listener, "later"));
+  // JavaScript of another build: its runs would wait for ever.
+  if (tell_runs_ == nullptr || tell_run_ == nullptr || tell_answer_ == nullptr || tell_later_ == nullptr) {
+    napi_throw_type_error(env_, nullptr, "the listener needs runs, run, answer and later: this addon and its JavaScript are of different builds");
+    return nullptr;
+  }
 
   const napi_value memory = JsObject(env_);
   frame_.words = static_cast<double*>(NewMemory(memory, "frame", kFrameWords * sizeof(double)));
@@ -129,7 +134,8 @@ void EnvState::Turn() {
   }
   FlushResults();
   if ((idle || expected_ == 0) && mailbox_->Sleep()) return;
-  Tell(tell_later_, 0, nullptr);
+  // Nobody else comes back for what lies there.
+  if (!Tell(tell_later_, 0, nullptr)) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
 void EnvState::FlushResults() {
@@ -148,10 +154,16 @@ void* EnvState::NewMemory(napi_value owner, const char* name, size_t bytes) {
   return data;
 }
 
-void EnvState::Tell(napi_ref method, size_t count, const napi_value* arguments) {
+// What the listener throws ends here as an uncaught exception: Node would only warn of it, and while it is pending no other call is taken.
+bool EnvState::Tell(napi_ref method, size_t count, const napi_value* arguments) {
   napi_value function = nullptr;
   napi_get_reference_value(env_, method, &function);
-  napi_call_function(env_, JsUndefined(env_), function, count, arguments, nullptr);
+  if (napi_call_function(env_, JsUndefined(env_), function, count, arguments, nullptr) == napi_ok) return true;
+  bool thrown = false;
+  napi_value error = nullptr;
+  napi_is_exception_pending(env_, &thrown);
+  if (thrown && napi_get_and_clear_last_exception(env_, &error) == napi_ok) napi_fatal_exception(env_, error);
+  return false;
 }
 
 napi_ref EnvState::Keep(napi_value value) {

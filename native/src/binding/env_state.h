@@ -54,7 +54,7 @@ class EnvState {
   void Arrived();
   void FlushResults();
   void* NewMemory(napi_value owner, const char* name, size_t bytes);
-  void Tell(napi_ref method, size_t count, const napi_value* arguments);
+  bool Tell(napi_ref method, size_t count, const napi_value* arguments);
   napi_ref Keep(napi_value value);
   void Close();
 
