@@ -87,7 +87,6 @@ Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEn
   Result<LoadedPool> result;
   Status& status = result.status;
   LoadedPool& loaded = result.value;
-  // Outlives no step that fails: slots before their engine, as Parts orders them.
   Parts parts;
   const auto step = [&](const char* name, auto work) {
     if (!status.ok()) return;
@@ -103,7 +102,8 @@ Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEn
     return slots.ok() ? StartPool(options, entry, tokens, std::move(parts), &loaded.pool) : slots;
   });
   if (!status.ok()) {
-    parts = Parts();
+    parts.slots.clear();  // before their engine
+    parts.engine.reset();
     backend.Trim();
     return result;
   }
