@@ -38,7 +38,7 @@ export class AdminClient {
   /** Follows a rollout to its end. Rejects with the host's error. */
   async follow(method: Method, path: string, body: unknown, onEvent: RolloutListener): Promise<RolloutResult> {
     const response = await this.#ask(method, path, body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
-    for await (const text of linesOf(response)) {
+    for await (const text of this.#linesOf(response)) {
       if (text === '') continue;
       const line = JSON.parse(text) as ProgressLine;
       if ('result' in line) return line.result;
@@ -46,6 +46,15 @@ export class AdminClient {
       onEvent(line.event);
     }
     throw new CliFailure(`${this.#admin.url.origin} stopped telling before the end (${method} ${path}); the host may be restarting, run the same command again`);
+  }
+
+  /** Ends where the host was cut off. */
+  async *#linesOf(response: Response): AsyncGenerator<string> {
+    try {
+      yield* linesOf(response);
+    } catch (error) {
+      if (this.#signal.aborted) throw error;
+    }
   }
 
   async #ask(method: Method, path: string, init: RequestInit & { readonly duplex?: 'half' }): Promise<Response> {
