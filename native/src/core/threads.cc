@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace pilotlight {
@@ -35,6 +37,7 @@ class SignalsBlocked {
 };
 
 void NameThread(const char* name) {
+  assert(std::strlen(name) < 16 && "Linux refuses a longer name");
 #if defined(__APPLE__)
   pthread_setname_np(name);
 #else

@@ -17,7 +17,7 @@ constexpr int kQuietSweeps = 200;
 
 void Watchdog::Start() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!started_) StartThread("pilotlight-watch", Turn::kPrompt, [this] { Serve(); }).detach();
+  if (!started_) StartThread("pilotlight-time", Turn::kPrompt, [this] { Serve(); }).detach();
   started_ = true;
 }
 
