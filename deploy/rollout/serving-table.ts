@@ -45,15 +45,16 @@ export class ServingTable {
 
   /** Rejects ROUTE_CONFLICT naming both owners; counts what is deployed, also where it could not be started. */
   async refuseConflicts(candidate: RouteOwner): Promise<void> {
-    const conflict = findRouteConflict(candidate, await this.#owners());
+    const conflict = findRouteConflict(candidate, await this.#ownersBeside(candidate.name));
     if (conflict === undefined) return;
     throw new PilotlightError('ROUTE_CONFLICT',
       `${candidate.name} wants the route ${routeLabel(conflict.route)}, but ${conflict.owner} owns ${routeLabel(conflict.ownerRoute)}; ` +
       `change one of the two manifests or delete ${conflict.owner}`);
   }
 
-  async #owners(): Promise<readonly RouteOwner[]> {
-    const functions = Object.entries(this.#store.state().functions);
+  /** The candidate's own version is not read: a damaged one must not stand in the way of its repair. */
+  async #ownersBeside(candidate: string): Promise<readonly RouteOwner[]> {
+    const functions = Object.entries(this.#store.state().functions).filter(([name]) => name !== candidate);
     return Promise.all(functions.map(async ([name, { current }]) => {
       const serving = this.#serving.get(name);
       if (serving?.version === current) return serving;
