@@ -69,6 +69,66 @@ describe('restart and stop', () => {
     assert.equal(host.clock.pending, 0);
   });
 
+  test('fault 51: stopping the host while an old version drains leaves its isolates to what they still answer', async () => {
+    const host = setUp();
+    await deploy(host, V1);
+    let reached = (): void => {};
+    const draining = new Promise<void>((resolve) => (reached = resolve));
+    host.dataPlane.before = (operation) => {
+      if (operation !== 'drain') return;
+      reached();
+      return new Promise(() => {});
+    };
+    const outcome = deploy(host, V2);
+    await draining;
+    await host.rollout.close();
+    assert.deepEqual([(await outcome).outcome, [...host.dataPlane.running.keys()].sort()], ['deployed', [idOf(V1), idOf(V2)].sort()]);
+    assert.equal(host.clock.pending, 0);
+  });
+
+  test('fault 52: stopping the host while it starts what is deployed publishes nothing and is no failure', async () => {
+    const store = new FakeStore();
+    await deploy(setUp({ store }), V1);
+    const host = setUp({ store });
+    let closed: Promise<void> | undefined;
+    host.dataPlane.before = (operation) => {
+      if (operation === 'start') closed = host.rollout.close();
+      if (operation === 'publish') throw new Error('what the table names does not run any more');
+    };
+    assert.deepEqual(await host.rollout.restore(), []);
+    await closed;
+    assert.deepEqual(host.records.filter(({ kind }) => kind === 'restore'), []);
+  });
+
+  test('a load that hangs neither keeps a restarted host from being ready nor from stopping', async () => {
+    const store = new FakeStore();
+    await deploy(setUp({ store }), V1);
+    const [late, stopped] = [setUp({ store }), setUp({ store })];
+    late.residency.before = (operation) => {
+      if (operation !== 'ensure') return;
+      queueMicrotask(() => late.clock.advance(V1.manifest.limits.initTimeoutMs));
+      return new Promise(() => {});
+    };
+    assert.match((await late.rollout.restore())[0]?.warnings.join() ?? '', /DIGITS.*initTimeoutMs/);
+    stopped.residency.before = (operation) => {
+      if (operation !== 'ensure') return;
+      queueMicrotask(() => void stopped.rollout.close());
+      return new Promise(() => {});
+    };
+    await stopped.rollout.restore();
+    assert.deepEqual([late.clock.pending, stopped.clock.pending], [0, 0]);
+  });
+
+  test('a function whose version is damaged in the store is brought back by its next deploy', async () => {
+    const store = new FakeStore();
+    await deploy(setUp({ store }), V1);
+    const host = setUp({ store });
+    store.versions.clear();
+    assert.equal((await host.rollout.restore())[0]?.error?.code, 'NO_VERSION');
+    assert.equal((await deploy(host, V1)).outcome, 'deployed');
+    assert.deepEqual(host.dataPlane.serving, [idOf(V1)]);
+  });
+
   test('more rollouts of one function than may wait are refused with TOO_BUSY', async () => {
     const host = setUp();
     const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => deploy(host, V1)));

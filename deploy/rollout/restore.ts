@@ -1,7 +1,7 @@
 // Starts again what is deployed after the host was restarted: isolates of all functions, then the route table, so that
 // callers are answered as early as can be, then the pools in the order of their worth, then the golden requests.
 import { randomBytes } from 'node:crypto';
-import { describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
+import { PilotlightError, describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import { sendGolden } from './golden.ts';
@@ -9,6 +9,7 @@ import { readSecrets } from './read-secrets.ts';
 import type { RolloutParts } from './rollout-steps.ts';
 import { versionId } from './version-id.ts';
 import { planVersion, type VersionPlan } from './version-plan.ts';
+import { within } from './within.ts';
 
 export interface RestoredFunction {
   readonly function: string;
@@ -38,7 +39,7 @@ interface Restoring {
   error?: unknown;
 }
 
-/** Never rejects for one function's sake; rejects when the route table cannot be published. */
+/** Never rejects for one function's sake, and is empty when the host stops meanwhile; rejects when the route table cannot be published. */
 export async function restoreFunctions(parts: RolloutParts, options: RestoreOptions): Promise<readonly RestoredFunction[]> {
   const { clock, store, table } = parts;
   const all: Restoring[] = Object.entries(store.state().functions).map(([name, { current }]) =>
@@ -47,6 +48,8 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   await Promise.all(Array.from({ length: STARTS_AT_ONCE }, async () => {
     for (const one of waiting) await start(parts, one);
   }));
+  // The data plane is closing: it runs nothing any more that a table could name.
+  if (parts.signal.aborted) return [];
   const release = await table.hold();
   try {
     await table.publish(new Map(all.flatMap(({ name, plan, error }) => (plan === undefined || error !== undefined ? [] : [[name, plan.function]]))));
@@ -80,18 +83,23 @@ async function start(parts: RolloutParts, one: Restoring): Promise<void> {
 /** Gives the keys of the pools that are warm. A pool that fails is left to the first request that wants it. */
 async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFirst: RestoreOptions['loadFirst']): Promise<ReadonlySet<string>> {
   const loaded = new Set<string>();
-  const wanted = new Map(all.flatMap((one) => one.plan?.pools.map((pool) => [pool, one] as const) ?? []));
+  const wanted = new Map(all.flatMap((one) => {
+    const { plan } = one;
+    return plan === undefined ? [] : plan.pools.map((pool) => [pool, { one, plan }] as const);
+  }));
   for (const pool of loadFirst([...wanted.keys()])) {
     const owner = wanted.get(pool);
     if (owner === undefined || parts.signal.aborted) continue;
     const { spec, function: name, binding } = pool;
-    const timeoutMs = owner.plan?.function.limits.initTimeoutMs;
+    const { initTimeoutMs } = owner.plan.function.limits;
+    const late = (): Error => new PilotlightError('DEADLINE', `it was not warm within limits.initTimeoutMs (${initTimeoutMs} ms)`);
     try {
-      await timed(parts, owner, 'load', () =>
-        parts.residency.ensure(spec.key, { reason: 'restart', function: name, binding, ...(timeoutMs === undefined ? {} : { timeoutMs }) }));
+      await timed(parts, owner.one, 'load', () => within(
+        parts.residency.ensure(spec.key, { reason: 'restart', function: name, binding, timeoutMs: initTimeoutMs }),
+        { clock: parts.clock, signal: parts.signal, limitMs: initTimeoutMs, late }));
       loaded.add(spec.key);
     } catch (error) {
-      owner.warnings.push(`load: ${binding} is loaded by the first request that wants it: ${describeThrown(error)}`);
+      owner.one.warnings.push(`load: ${binding} is loaded by the first request that wants it: ${describeThrown(error)}`);
     }
   }
   return loaded;

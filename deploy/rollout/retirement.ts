@@ -7,6 +7,9 @@ import { countOf, type StepTeller } from './step-teller.ts';
 import { versionId } from './version-id.ts';
 import { TIDY_LIMIT_MS, tidied, tooLate, within } from './within.ts';
 
+/** A host that stops drains all its versions, and its end unloads them. */
+const LEFT_TO_STOP = 'left to the host, which is stopping';
+
 export class Retirement {
   readonly #parts: RolloutParts;
   readonly #target: RolloutTarget;
@@ -23,25 +26,32 @@ export class Retirement {
     const { dataPlane, drainTimeoutMs, clock, signal } = this.#parts;
     const { name } = this.#target;
     let cut = 0;
-    for (const version of this.#oldVersions()) {
-      cut += await within(dataPlane.drain(name, version, drainTimeoutMs), {
-        clock, signal, limitMs: drainTimeoutMs + TIDY_LIMIT_MS, late: () => tooLate(`draining ${versionLabel({ name, version })}`),
-      });
+    try {
+      for (const version of this.#oldVersions()) {
+        cut += await within(dataPlane.drain(name, version, drainTimeoutMs), {
+          clock, signal, limitMs: drainTimeoutMs + TIDY_LIMIT_MS, late: () => tooLate(`draining ${versionLabel({ name, version })}`),
+        });
+      }
+    } catch (error) {
+      if (signal.aborted) return LEFT_TO_STOP;
+      throw error;
     }
     if (cut > 0) tell.warn(`${countOf(cut, 'request')} of the old version cut after drainTimeoutMs (${drainTimeoutMs} ms)`);
     return cut === 0 ? 'nothing is in flight any more' : `${cut} cut`;
   }
 
   async unload(): Promise<string> {
-    const { dataPlane, residency, store, clock } = this.#parts;
+    const { dataPlane, residency, store, clock, signal } = this.#parts;
     const { name, kind } = this.#target;
+    if (kind === 'delete') await store.secrets.deleteAll(name);
     const old = this.#oldVersions();
+    // Stopped here, they would lose the requests that the host's own drain still waits for.
+    if (signal.aborted && old.length > 0) return LEFT_TO_STOP;
     for (const version of old) {
       // Isolates first: a lease of theirs would keep a pool busy.
       await tidied('stopping the old isolates', dataPlane.stop(name, version), clock);
       await tidied('unloading the old pools', residency.forget(versionId(name, version)), clock);
     }
-    if (kind === 'delete') await store.secrets.deleteAll(name);
     return old.length === 0 ? 'there was no older version' : old.map((version) => versionLabel({ name, version })).join(', ');
   }
 
@@ -59,6 +69,10 @@ export class Retirement {
   #oldVersions(): readonly string[] {
     const kept = this.#kept();
     const { name } = this.#target;
-    return this.#parts.dataPlane.snapshot().filter((one) => one.name === name && one.version !== kept).map(({ version }) => version);
+    const running = this.#parts.dataPlane.snapshot().filter((one) => one.name === name).map(({ version }) => version);
+    const ids = this.#parts.residency.pools().flatMap(({ functions }) => functions).filter((id) => id.startsWith(`${name}@`));
+    // Isolates that are gone may have left their pools behind.
+    const all = new Set([...running, ...ids.map((id) => id.slice(name.length + 1))]);
+    return [...all].filter((version) => version !== kept);
   }
 }

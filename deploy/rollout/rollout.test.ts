@@ -69,6 +69,19 @@ describe('deploy', () => {
     assert.equal(host.dataPlane.table.entries.length, 1);
   });
 
+  test('pools that a rollout could not give back are given back by the next one', async () => {
+    const host = setUp();
+    await deploy(host, V1);
+    host.residency.before = (operation) => {
+      if (operation === 'forget') throw new Error('stuck');
+    };
+    const result = await deploy(host, V2);
+    assert.match(result.warnings.join(), /unload: stuck.*drift: 1 pool/);
+    host.residency.before = () => {};
+    await deploy(host, bundleOf('digits', 'three'));
+    assert.deepEqual([...host.residency.declared.keys()], []);
+  });
+
   test('a handler change loads nothing: the pool is shared by name', async () => {
     const host = setUp();
     await deploy(host, V1);

@@ -24,6 +24,8 @@ export function tooLate(what: string): PilotlightError {
 
 export async function within<T>(work: Promise<T>, options: WithinOptions): Promise<T> {
   const { clock, signal, limitMs, late } = options;
+  // Whoever gives up waiting leaves it to fail by itself.
+  work.catch(() => {});
   signal?.throwIfAborted();
   let giveUp = (_reason: unknown): void => {};
   const cut = new Promise<never>((_resolve, reject) => (giveUp = reject));
