@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode, ErrorPlain } from '../errors.ts';
 import { Invocation, type InvocationSink } from './invocation.ts';
+import { ItemsById } from './items-by-id.ts';
 import type { LoadedHandler } from './loaded-handler.ts';
 import { Outbox } from './outbox.ts';
 import {
@@ -12,7 +13,7 @@ import {
 export class IngressPort implements IsolateSide, InvocationSink {
   readonly #loaded: LoadedHandler;
   readonly #outbox: Outbox;
-  readonly #running = new Map<number, Invocation>();
+  readonly #running = new ItemsById<Invocation>();
 
   constructor(port: MessagePort, loaded: LoadedHandler) {
     this.#loaded = loaded;
@@ -22,7 +23,7 @@ export class IngressPort implements IsolateSide, InvocationSink {
 
   request(head: RequestHead): void {
     const invocation = new Invocation(head, this.#loaded, this);
-    this.#running.set(head.id, invocation);
+    this.#running.put(head.id, invocation);
     invocation.start();
   }
 
@@ -75,6 +76,6 @@ export class IngressPort implements IsolateSide, InvocationSink {
   }
 
   settled(id: number): void {
-    this.#running.delete(id);
+    this.#running.take(id);
   }
 }
