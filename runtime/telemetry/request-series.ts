@@ -44,16 +44,30 @@ export function foldRequest(into: RequestSeriesMap, record: RequestRecord, isKep
   }
 }
 
+/** Those that something came to are the last ones of `into` then. */
 export function mergeSeries(into: RequestSeriesMap, from: RequestSeriesMap): void {
-  for (const [key, series] of from) {
-    const known = into.get(key);
-    if (known === undefined) {
-      into.set(key, series);
-      continue;
-    }
-    merge(known.total, series.total);
-    merge(known.handler, series.handler);
+  for (const [key, series] of from) addSeries(into, key, series);
+}
+
+/** Takes the version off the series that nothing came to for longest, until no more than `seriesMax` are left: sums by function stay whole. */
+export function sumUpIdlest(all: RequestSeriesMap, seriesMax: number): void {
+  for (const [key, series] of all) {
+    if (all.size <= seriesMax) return;
+    const { labels } = series;
+    if (labels.version === '') continue;
+    all.delete(key);
+    const labelsOfSum = { ...labels, version: '' };
+    addSeries(all, JSON.stringify(labelsOfSum), { ...series, labels: labelsOfSum });
   }
+}
+
+function addSeries(into: RequestSeriesMap, key: string, series: RequestSeries): void {
+  const known = into.get(key);
+  into.delete(key);
+  into.set(key, known ?? series);
+  if (known === undefined) return;
+  merge(known.total, series.total);
+  merge(known.handler, series.handler);
 }
 
 function labelsOf(record: RequestRecord, method: string): RequestLabels {

@@ -1,5 +1,6 @@
 // Hands finished span trees to OpenTelemetry's SDK, which exports them as the OTEL_* variables say. The SDK is
 // loaded only when they ask for an exporter: it costs 200 ms and 50 MB. Sampling was decided before.
+import { setTimeout } from 'node:timers/promises';
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type Tracer } from '@opentelemetry/api';
 import { toEpochMs } from '../clock.ts';
 import type { Span } from './span-tree.ts';
@@ -12,7 +13,7 @@ export interface TraceIdentity {
 
 export interface SpanExport {
   export(root: Span, identity: TraceIdentity): void;
-  /** Flushes; bounded by the exporter's own timeout. */
+  /** Flushes for a while at most; rejects when spans could not be sent. */
   close(): Promise<void>;
 }
 
@@ -20,6 +21,9 @@ export interface SpanExportOptions {
   readonly serviceVersion: string;
   readonly instanceId: string;
 }
+
+/** Less than a host has to close; the exporter's own timeout is ten seconds. */
+const CLOSE_MS = 2_000;
 
 /** Whether the environment asks for traces to be exported. */
 export function wantsSpans(env: NodeJS.ProcessEnv): boolean {
@@ -48,8 +52,13 @@ export async function openSpanExport(options: SpanExportOptions): Promise<SpanEx
       ids.traceId = identity.traceId;
       exportSpan(tracer, ids, root, parentContext(identity));
     },
-    close: () => sdk.shutdown(),
+    close: () => Promise.race([sdk.shutdown(), refuseAfter(CLOSE_MS)]),
   };
+}
+
+async function refuseAfter(limitMs: number): Promise<never> {
+  await setTimeout(limitMs, undefined, { ref: false });
+  throw new Error(`the exporter took longer than ${limitMs} ms`);
 }
 
 /** Gives the ids that a request was told when it arrived, else random ones. */

@@ -102,6 +102,28 @@ describe('telemetry', () => {
     assert.match(telemetry.openMetrics(), /http_server_request_duration_seconds_count\{http_request_method="_OTHER",[^}]*\} 2/);
   });
 
+  test('deploys cannot mint series without end: the idlest versions are summed up, and no request is lost from the sums', () => {
+    const { telemetry, meter } = setUp();
+    const current = 'f'.repeat(64);
+    for (let deploys = 0; deploys < 1500; deploys++) {
+      meter.record(requestRecord({ version: String(deploys).padStart(8, '0').padEnd(64, '0') }));
+      meter.record(requestRecord({ version: current }));
+      meter.flush();
+    }
+    const text = telemetry.openMetrics();
+    assert.ok((text.match(/^faas_invoke_duration_seconds_count/gm) ?? []).length <= 1001);
+    assert.match(text, /^http_server_request_duration_seconds_count{[^}]*} 3000$/m);
+    assert.match(text, /^faas_invoke_duration_seconds_count{[^}]*faas_version="ffffffff"[^}]*} 1500$/m);
+  });
+
+  test('fault 56: a collector that is away at the end costs a warning, not the end', async () => {
+    const warned: string[] = [];
+    const log = { ...(SILENT as object), warn: (_fields: unknown, event: string) => void warned.push(event) } as never;
+    const close = () => Promise.reject(new Error('connect ECONNREFUSED'));
+    await new Telemetry({ log, spanExport: { export: () => {}, close }, pools: () => [] }).close();
+    assert.deepEqual(warned, ['telemetry.spans_lost']);
+  });
+
   test('the waterfall draws a line for each span, nested and to scale', () => {
     const root: Span = {
       name: 'a', kind: 'server', startMs: 0, endMs: 10, attributes: {}, links: [],

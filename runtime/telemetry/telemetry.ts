@@ -7,7 +7,7 @@ import { openMetricsText } from './open-metrics.ts';
 import { poolFamilies, type NamedPoolStats } from './pool-metrics.ts';
 import type { MeterReport } from './request-meter.ts';
 import { requestFamilies } from './request-metrics.ts';
-import { mergeSeries, type RequestSeriesMap } from './request-series.ts';
+import { mergeSeries, sumUpIdlest, type RequestSeriesMap } from './request-series.ts';
 import type { SpanExport } from './span-export.ts';
 import { requestSpan, rolloutSpan } from './span-tree.ts';
 import { TraceBook, type KeptTrace } from './trace-book.ts';
@@ -21,6 +21,10 @@ export interface TelemetryOptions {
 
 /** Records whose load's trace is not known yet wait for one more report of an ingress thread. */
 const UNLINKED_MAX = 2_000;
+/** Each new version has series of its own. */
+const SERIES_MAX = 1_000;
+/** Loads that a rollout under way may still be told with; each holds all its warm-up runs. */
+const RECENT_LOADS_MAX = 200;
 
 export class Telemetry {
   readonly #options: TelemetryOptions;
@@ -36,6 +40,7 @@ export class Telemetry {
 
   metered(report: MeterReport): void {
     mergeSeries(this.#series, report.series);
+    sumUpIdlest(this.#series, SERIES_MAX);
     for (const record of report.records) {
       this.#book.addRequest(record);
       this.#logRequest(record);
@@ -48,7 +53,7 @@ export class Telemetry {
     this.#events.load(record);
     this.#book.addLoad(record);
     this.#recentLoads.push(record);
-    if (this.#recentLoads.length > UNLINKED_MAX) this.#recentLoads.shift();
+    if (this.#recentLoads.length > RECENT_LOADS_MAX) this.#recentLoads.shift();
     const { steps: _steps, warm, ...fields } = record;
     const told = { ...fields, durationMs: record.endMs - record.startMs, warmRuns: warm.length };
     if (record.errorCode === undefined) this.#options.log.info(told, 'pool.loaded');
@@ -86,10 +91,16 @@ export class Telemetry {
     return this.#book.recent(countMax);
   }
 
+  /** Never rejects. */
   async close(): Promise<void> {
     this.#exportNow(this.#unlinked);
     this.#unlinked = [];
-    await this.#options.spanExport?.close();
+    try {
+      await this.#options.spanExport?.close();
+    } catch (error) {
+      // A collector that is away must not turn the host's end into a failure.
+      this.#options.log.warn({ err: error }, 'telemetry.spans_lost');
+    }
   }
 
   /** A joined request links to the load's span, whose trace is known when the request that started it has ended. */
