@@ -41,6 +41,11 @@ const { log, flush } = openLog({ level: link.config.logLevel });
 try {
   await run(link.config, link.descriptors);
 } catch (error) {
+  fail(error);
+}
+
+/** Also for a stop that goes wrong: the supervisor must hear of it, not wait for it. */
+function fail(error: unknown): void {
   log.error({ err: error }, 'host.failed');
   flush();
   link.fatal(error);
@@ -72,7 +77,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const lastUsed = new LastUsed(lastUsedFile);
   const remembering = setInterval(() => void lastUsed.remember(residency.pools()), REMEMBER_EVERY_MS);
   const telling = setInterval(() => tellRunning(dataPlane.snapshot()), TELL_RUNNING_EVERY_MS);
-  link.onStop((drainTimeoutMs) => void stop(drainTimeoutMs));
+  link.onStop((drainTimeoutMs) => void stop(drainTimeoutMs).catch(fail));
 
   for (const { error, warnings, ...restored } of await rollout.restore()) {
     if (error !== undefined) log.error({ ...restored, error }, 'function.not_restored');
