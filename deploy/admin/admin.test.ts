@@ -94,6 +94,17 @@ describe('guard', () => {
   });
 });
 
+describe('views', () => {
+  test('a version that cannot be read in the store does not hide the other functions', async () => {
+    const host = fakeHost();
+    await linesOf(deploy(host));
+    await linesOf(deploy(host, bundleOf('letters', 'x')));
+    host.store.versions.delete(`digits@${bundleVersion(BUNDLE)}`);
+    const { functions } = await (await call(host, '/v1/functions')).json() as { functions: readonly FunctionView[] };
+    assert.deepEqual(functions.map(({ name, routes }) => [name, routes.length]), [['digits', 0], ['letters', 1]]);
+  });
+});
+
 describe('deploys', () => {
   test('steps come as lines and the last line is the result', async () => {
     const host = fakeHost();

@@ -33,6 +33,7 @@ export interface FunctionView {
   readonly label: string;
   /** `failed`: deployed, but the last restart could not start it; deploying it again tells why. */
   readonly state: 'serving' | 'failed';
+  /** None when the version cannot be read in the store. */
   readonly routes: readonly string[];
   readonly isolates: number;
   readonly inFlight: number;
@@ -107,20 +108,29 @@ export function doctorView(capabilities: readonly Capability[]): DoctorView {
 
 async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, name: string): Promise<FunctionView> {
   const { current = '', history = [] } = store.state().functions[name] ?? {};
-  const { bundle } = await store.readVersion(name, current);
   const running = dataPlane.snapshot().find((one) => one.name === name && one.version === current);
   return {
     name,
     version: current,
     label: versionLabel({ name, version: current }),
     state: rollout.serving(name) === current ? 'serving' : 'failed',
-    routes: bundle.manifest.routes,
+    routes: await routesOf(store, name, current),
     isolates: running?.isolates ?? 0,
     inFlight: running?.inFlight ?? 0,
     replaced: running?.replaced ?? 0,
     deployedAt: history.find(({ version }) => version === current)?.deployedAt,
     versions: history.length,
   };
+}
+
+async function routesOf(store: ViewRoutesOptions['store'], name: string, version: string): Promise<readonly string[]> {
+  try {
+    return (await store.readVersion(name, version)).bundle.manifest.routes;
+  } catch (error) {
+    // One damaged version, or one that was deleted just now, must not hide all functions.
+    if (error instanceof PilotlightError) return [];
+    throw error;
+  }
 }
 
 function cpuView(pools: readonly PoolView[]): DeviceView {
