@@ -72,6 +72,10 @@ test('each event has its answer', () => {
     { given: [...serving, STOP, 'released'], then: ['answer'], phase: 'stopping', acceptor: 'supervisor' },
     { given: [...serving, STOP, { ...EXIT, exitCode: 0 }], then: ['end 0'], phase: 'ended', acceptor: 'host' },
     { given: [...serving, STOP, CRASH], then: ['end 1'], phase: 'ended', acceptor: 'host' },
+    // The signal that stops us came to the whole group, before the host could listen to it.
+    { given: [STOP, { ...CRASH, cause: 'was killed by SIGTERM' }], then: ['end 0'], phase: 'ended', acceptor: 'nobody' },
+    { given: [STOP, EXIT], then: ['end 1'], phase: 'ended', acceptor: 'nobody' },
+    { given: [STOP, 'stopDue', CRASH], then: ['end 1'], phase: 'ended', acceptor: 'nobody' },
     { given: [...serving, STOP, 'stopDue'], then: ['kill'], phase: 'stopping', acceptor: 'host' },
     { given: [...serving, STOP, 'tick', 'tick', 'tick'], then: ['kill'], phase: 'stopping', acceptor: 'host' },
     { given: [...serving, CRASH, CRASH, STOP], then: ['end 0'], phase: 'ended', acceptor: 'nobody' },

@@ -141,7 +141,9 @@ function afterDeath(state: SupervisorState, death: SupervisorEvent & { type: 'di
   const cause = state.killedFor === undefined ? death.cause : `${state.killedFor} and was killed`;
   if (state.fatal !== undefined) return end(state, state.fatal);
   if (state.phase === 'stopping') {
-    return end(state, death.exitCode === 0 ? { exitCode: 0 } : { exitCode: 1, message: `while stopping, the host ${cause}` });
+    // Terminals and service managers signal the whole group: a host that has not begun to listen dies of it, with nothing to lose.
+    const diedOfStop = death.exitCode === null && state.killedFor === undefined && state.acceptor === 'nobody';
+    return end(state, death.exitCode === 0 || diedOfStop ? { exitCode: 0 } : { exitCode: 1, message: `while stopping, the host ${cause}` });
   }
   if (!state.wasReady && death.exitCode !== null) {
     return end(state, { exitCode: death.exitCode || 1, message: `the host ${cause} before it was ready for the first time` });
