@@ -21,6 +21,11 @@ export class AdminClient {
     this.#signal = signal;
   }
 
+  /** Where it asks, without the path. */
+  get origin(): string {
+    return this.#admin.url.origin;
+  }
+
   async json<T>(method: Method, path: string, body?: unknown): Promise<T> {
     const response = await this.#ask(method, path, body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
     return (response.status === 204 ? undefined : await response.json()) as T;

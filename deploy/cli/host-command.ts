@@ -1,4 +1,5 @@
 // What all commands that talk to a host share: the options that name it, the client, tables that refresh.
+import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { AdminClient } from './admin-client.ts';
 import { findAdmin, type HostOptions } from './find-admin.ts';
@@ -44,16 +45,6 @@ export async function showView<Answer, Row>(view: View<Answer, Row>, options: Vi
     else if (view.rows(answer).length === 0) terminal.err(`${view.empty}\n`);
     else terminal.out(formatTable(view.rows(answer), view.columns, terminal.paint));
     if (options.watch !== true) return;
-    await pause(WATCH_MS, terminal.interrupted());
+    await setTimeout(WATCH_MS, undefined, { signal: terminal.interrupted() });
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
-  });
 }

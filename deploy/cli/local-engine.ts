@@ -9,6 +9,6 @@ export async function localEngine(onnxruntimeLibrary: string | undefined): Promi
     const { NativeEngine } = await import('../../runtime/engine/native-engine.ts');
     return new NativeEngine(onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary });
   } catch (error) {
-    throw new CliFailure(`the native addon cannot be loaded: ${describeThrown(error)}; \`npm run build:native\` builds it`, 1, error);
+    throw new CliFailure(`the native addon cannot be loaded: ${describeThrown(error)}; \`npm run set-up\` builds it`, 1, error);
   }
 }

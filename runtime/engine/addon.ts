@@ -69,14 +69,14 @@ const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node'
 /** Loads the addon; again in the same thread gives the same one. */
 export function loadAddon(): NativeAddon {
   if (!existsSync(ADDON_FILE)) {
-    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} does not exist: run \`npm run build\``);
+    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} does not exist: run \`npm run set-up\``);
   }
   let addon: object;
   try {
     addon = createRequire(import.meta.url)(ADDON_FILE) as object;
   } catch (error) {
     const reason = describeThrown(error);
-    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} cannot be loaded (${reason}): run \`npm run build\``, { cause: error });
+    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} cannot be loaded (${reason}): run \`npm run set-up\``, { cause: error });
   }
   return wholeAddon(addon);
 }
@@ -85,5 +85,5 @@ export function loadAddon(): NativeAddon {
 export function wholeAddon(addon: object): NativeAddon {
   const missing = FUNCTIONS.find((name) => typeof (addon as Record<string, unknown>)[name] !== 'function');
   if (missing === undefined) return addon as NativeAddon;
-  throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} has no function "${missing}", so it is of another build than this JavaScript: run \`npm run build\``);
+  throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} has no function "${missing}", so it is of another build than this JavaScript: run \`npm run set-up\``);
 }

@@ -62,7 +62,7 @@ test('a library that is missing is a capability that is absent, and a load says 
 });
 
 test('an addon of another build is refused before anything waits for it', () => {
-  assert.throws(() => wholeAddon({ ...loadAddon(), turn: undefined }), { code: 'ENGINE_FAILED', message: /no function "turn".*npm run build/ });
+  assert.throws(() => wholeAddon({ ...loadAddon(), turn: undefined }), { code: 'ENGINE_FAILED', message: /no function "turn".*npm run set-up/ });
 });
 
 test('stamps of native are on the clock of this thread', () => {

@@ -30,6 +30,6 @@ export function loadSockets(): Sockets {
     return createRequire(import.meta.url)(ADDON_FILE) as Sockets;
   } catch (error) {
     const reason = describeThrown(error).split('\n')[0];
-    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} cannot be loaded (${reason}): run \`npm run build\``, { cause: error });
+    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} cannot be loaded (${reason}): run \`npm run set-up\``, { cause: error });
   }
 }

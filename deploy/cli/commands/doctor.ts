@@ -27,12 +27,13 @@ export function addDoctor(program: Command, terminal: Terminal): void {
 }
 
 async function diagnose(options: HostOptions, terminal: Terminal): Promise<Diagnosis> {
+  const isNamed = options.admin !== undefined || Boolean(terminal.env['PILOTLIGHT_ADMIN']);
   try {
-    const told = await connect(options, terminal).json<DoctorView>('GET', '/v1/doctor');
-    return { ...told, host: options.admin ?? 'the host of these settings' };
+    const client = connect(options, terminal);
+    return { ...(await client.json<DoctorView>('GET', '/v1/doctor')), host: client.origin };
   } catch (error) {
     // A host that was named must answer; without one this machine is what was meant.
-    if (!(error instanceof CliFailure) || options.admin !== undefined || error.exitCode === 2) throw error;
+    if (!(error instanceof CliFailure) || isNamed || error.exitCode === 2) throw error;
     const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
     return { ...doctorView(engine.capabilities()), hostProblem: describeThrown(error) };
   }
