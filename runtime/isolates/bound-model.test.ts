@@ -82,6 +82,10 @@ test('a load that fails, a full queue and a wrong tensor keep their codes, and t
   }
 });
 
+test('a wrong tensor is told with the binding whose model it was for', async () => {
+  await assert.rejects(scene([new PilotlightError('BAD_TENSOR', 'input "x" is missing')]).model.run(INPUTS), { message: 'env.DIGITS.run: input "x" is missing' });
+});
+
 test("an engine's error without a code becomes ENGINE_FAILED and names the binding", async () => {
   await assert.rejects(scene([new Error('odd')]).model.run(INPUTS), { code: 'ENGINE_FAILED', message: /env\.DIGITS.*odd/ });
 });

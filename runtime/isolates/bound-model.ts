@@ -59,7 +59,7 @@ export class BoundModel implements Model {
     } catch (error) {
       const nowMs = monotonicMs();
       this.#tell(wait, acquireMs, { submittedMs: nowMs, startedMs: nowMs, endedMs: nowMs }, error);
-      throw error instanceof PilotlightError ? error : nameFailure(error, binding, limits.signal);
+      throw nameFailure(error, binding, limits.signal);
     }
   }
 
@@ -123,6 +123,9 @@ export class BoundModel implements Model {
 }
 
 function nameFailure(error: unknown, binding: string, signal: AbortSignal): unknown {
+  // A handler may have several models with an input of the same name.
+  if (error instanceof PilotlightError && error.code === 'BAD_TENSOR') return new PilotlightError(error.code, `env.${binding}.run: ${error.message}`, { cause: error });
+  if (error instanceof PilotlightError) return error;
   return signal.aborted ? error : new PilotlightError('ENGINE_FAILED', `env.${binding}.run failed: ${String(error)}`, { cause: error });
 }
 

@@ -129,7 +129,7 @@ export class Isolate {
     const before = this.#state;
     this.#state = 'ended';
     this.#watch?.close();
-    const reason = this.#lastError ?? `its thread ended with code ${code}`;
+    const reason = this.#lastError ?? describeExit(code);
     if (before === 'starting') onStarted(reason);
     if (before === 'ready') this.#listener.lost(this, reason);
   }
@@ -141,6 +141,14 @@ export class Isolate {
       this.#listener.log(this, [{ level, text: chunk.toString().slice(0, 8192).trimEnd(), timeMs: Date.now() }], 0);
     });
   }
+}
+
+/** Node's own code for a module that can never be ready. */
+const UNSETTLED_AWAIT = 13;
+
+function describeExit(code: number): string {
+  if (code === UNSETTLED_AWAIT) return 'its import never ends: a top-level await waits for something that nothing is left to bring about';
+  return `its thread ended with code ${code}`;
 }
 
 /** Resolves with a ready isolate; rejects BAD_HANDLER when it is not ready in time, and leaves nothing. */
