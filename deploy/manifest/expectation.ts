@@ -11,9 +11,19 @@ export interface GoldenReply {
 /** One line for people about the first difference; undefined when the answer is as expected. */
 export function findMismatch(expected: Expectation, reply: GoldenReply): string | undefined {
   const text = new TextDecoder().decode(reply.body);
-  if (reply.status !== expected.status) return `status ${expected.status} was expected, found ${reply.status} with ${shown(text)}`;
+  if (reply.status !== expected.status) return `status ${expected.status} was expected, found ${reply.status} with ${problemIn(text) ?? shown(text)}`;
   if (expected.text !== undefined && text !== expected.text) return `the text ${shown(expected.text)} was expected, found ${shown(text)}`;
   return 'json' in expected ? findJsonMismatch(expected.json, text) : undefined;
+}
+
+/** What the host itself answered in the handler's place, told whole: it is the reason. */
+function problemIn(text: string): string | undefined {
+  try {
+    const { code, detail } = JSON.parse(text) as { readonly code?: unknown; readonly detail?: unknown };
+    return typeof code === 'string' && typeof detail === 'string' ? `${code}: ${detail}` : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function findJsonMismatch(expected: unknown, text: string): string | undefined {
