@@ -26,6 +26,10 @@ export class FunctionFolders {
     return folder;
   }
 
+  removeOne(name: string): void {
+    rmSync(join(this.root, name), { recursive: true, force: true });
+  }
+
   remove(): void {
     rmSync(this.root, { recursive: true, force: true });
   }
