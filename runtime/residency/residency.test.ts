@@ -145,6 +145,45 @@ describe('residency', () => {
     assert.ok(!engine.loaded.has('a'));
   });
 
+  test('versions that are forgotten one after the other while jobs hold their pool unload it once', async () => {
+    const { engine, clock, residency } = setUp();
+    residency.declare('digits@1', [planOf('a')]);
+    await residency.ensure('a', ASK);
+    engine.held.add('a');
+    const first = residency.forget('digits@1');
+    await new Promise(setImmediate);
+    residency.declare('digits@2', [planOf('a')]);
+    const second = residency.forget('digits@2');
+    await new Promise(setImmediate);
+    engine.held.delete('a');
+    clock.advance(20);
+    await Promise.all([first, second]);
+    assert.deepEqual([[...engine.loaded], residency.pools(), clock.pending], [[], [], 0]);
+  });
+
+  test('a pool whose unload failed can be declared and loaded again', async () => {
+    const { engine, residency } = setUp();
+    residency.declare('digits@1', [planOf('a')]);
+    await residency.ensure('a', ASK);
+    engine.before = (operation) => {
+      if (operation === 'unload') throw new Error('stuck');
+    };
+    await assert.rejects(residency.forget('digits@1'), /stuck/);
+    engine.before = () => {};
+    residency.declare('digits@2', [planOf('a')]);
+    assert.equal((await residency.ensure('a', { ...ASK, reason: 'deploy' })).start, 'cold');
+  });
+
+  test('a pool that cannot be opened is unloaded', async () => {
+    const { engine, residency } = setUp();
+    engine.open = () => {
+      throw new Error('it is gone');
+    };
+    residency.declare('digits@1', [planOf('a')]);
+    await assert.rejects(residency.ensure('a', ASK), /it is gone/);
+    assert.deepEqual([...engine.loaded], []);
+  });
+
   test('a version that is forgotten while its pool loads leaves nothing behind', async () => {
     const { engine, residency } = setUp();
     const door = gate();

@@ -84,7 +84,7 @@ const MOVES: Readonly<Record<PoolState, readonly PoolState[]>> = {
   loading: ['resident', 'failed'],
   resident: ['unloading'],
   failed: ['loading'],
-  unloading: ['absent'],
+  unloading: ['absent', 'failed'],
 };
 
 const BACKOFF_FIRST_MS = 1_000;
@@ -189,11 +189,13 @@ export class PoolResidency implements Residency {
         warm.push(record);
         ask.onWarm?.(record);
       };
-      await warmUp(engine, { plan, signature: loaded.signature, deadlineMs, onRun }).catch(async (error: unknown) => {
+      try {
+        await warmUp(engine, { plan, signature: loaded.signature, deadlineMs, onRun });
+        engine.open(key);
+      } catch (error) {
         await engine.unload(key);
         throw error;
-      });
-      engine.open(key);
+      }
       move(pool, 'resident');
       pool.failure = undefined;
       const record = { ...told, endMs: clock.nowMs(), steps, warm, joined: pool.load?.waiters ?? 0 };
@@ -214,11 +216,9 @@ export class PoolResidency implements Residency {
   async #remove(pool: Pool): Promise<void> {
     // A load in flight is finished first: the native loader cannot be stopped halfway without a trace.
     await pool.load?.done.catch(() => {});
-    if (!isOrphan(pool)) return;
-    if (pool.state === 'resident') {
-      pool.unload = this.#unload(pool);
+    while (isOrphan(pool) && (pool.unload !== undefined || pool.state === 'resident')) {
+      pool.unload ??= this.#unload(pool).finally(() => (pool.unload = undefined));
       await pool.unload;
-      pool.unload = undefined;
     }
     if (isOrphan(pool) && pool.load === undefined) this.#pools.delete(pool.key);
   }
@@ -231,7 +231,12 @@ export class PoolResidency implements Residency {
       if (!isOrphan(pool)) return;
     }
     move(pool, 'unloading');
-    await engine.unload(key);
+    try {
+      await engine.unload(key);
+    } catch (error) {
+      move(pool, 'failed');
+      throw error;
+    }
     move(pool, 'absent');
   }
 }
