@@ -1,6 +1,7 @@
 // The admin API as one app that its listener mounts: probes and metrics open, everything else behind the guard.
 import { Hono } from 'hono';
 import { PilotlightError } from '../../runtime/errors.ts';
+import { OPEN_METRICS_TYPE } from '../../runtime/telemetry/open-metrics.ts';
 import { guard, type GuardOptions } from './guard.ts';
 import { problemResponse } from './problem.ts';
 import { rolloutRoutes, type RolloutRoutesOptions } from './rollout-routes.ts';
@@ -23,8 +24,6 @@ export interface AdminOptions extends GuardOptions, Omit<RolloutRoutesOptions, '
   readonly metrics: () => string | Promise<string>;
 }
 
-const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
-
 export function createAdmin(options: AdminOptions): Hono {
   const app = new Hono();
   app.onError((error) => problemResponse(error));
@@ -33,7 +32,7 @@ export function createAdmin(options: AdminOptions): Hono {
 
   app.get('/livez', () => healthResponse(options.live()));
   app.get('/readyz', () => healthResponse(options.ready()));
-  app.get('/metrics', async () => new Response(await options.metrics(), { headers: { 'content-type': OPEN_METRICS } }));
+  app.get('/metrics', async () => new Response(await options.metrics(), { headers: { 'content-type': OPEN_METRICS_TYPE } }));
 
   app.use('/v1/*', guard(options));
   app.route('/v1', rolloutRoutes(options));

@@ -24,10 +24,6 @@ export function formatAgo(iso: string | undefined, nowMs: number): string {
   return s < 172_800 ? `${(s / 3600).toFixed(0)} h ago` : `${(s / 86_400).toFixed(0)} d ago`;
 }
 
-export function countOf(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-
 /** From the working folder, or absolute where that would climb out of it. */
 export function formatPath(path: string, folder: string): string {
   const inner = relative(folder, path);

@@ -50,7 +50,7 @@ export function processTerminal(): Terminal {
 }
 
 /** https://no-color.org; FORCE_COLOR wins, as in Node itself. */
-export function wantsColor(env: Terminal['env'], isTty: boolean): boolean {
+function wantsColor(env: Terminal['env'], isTty: boolean): boolean {
   if (env['FORCE_COLOR'] !== undefined) return env['FORCE_COLOR'] !== '0';
   return isTty && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 }
@@ -58,5 +58,5 @@ export function wantsColor(env: Terminal['env'], isTty: boolean): boolean {
 const ansi = (code: number) => (text: string): string => (text === '' ? '' : `\u001b[${code}m${text}\u001b[0m`);
 const plain = (text: string): string => text;
 
-export const COLORS: Paint = { good: ansi(32), warning: ansi(33), bad: ansi(31), faint: ansi(2), strong: ansi(1) };
+const COLORS: Paint = { good: ansi(32), warning: ansi(33), bad: ansi(31), faint: ansi(2), strong: ansi(1) };
 export const PLAIN: Paint = { good: plain, warning: plain, bad: plain, faint: plain, strong: plain };

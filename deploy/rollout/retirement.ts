@@ -1,9 +1,10 @@
 // The end of whatever a function ran before: also what an earlier rollout could not stop. Traffic is on the new version
 // already, so nothing here can fail the rollout; what is left is told and finished by the next one or a restart.
 import { versionLabel } from '../../runtime/function.ts';
+import { countOf } from './count-of.ts';
 import type { RolloutParts } from './rollout-steps.ts';
 import type { RolloutTarget } from './rollout-target.ts';
-import { countOf, type StepTeller } from './step-teller.ts';
+import type { StepTeller } from './step-teller.ts';
 import { versionId } from './version-id.ts';
 import { TIDY_LIMIT_MS, tidied, tooLate, within } from './within.ts';
 

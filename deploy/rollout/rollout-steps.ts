@@ -10,6 +10,7 @@ import type { Residency } from '../../runtime/residency/residency.ts';
 import { routeLabel } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { FunctionState, Store, StoredVersion } from '../store/store.ts';
+import { countOf } from './count-of.ts';
 import { sendGolden } from './golden.ts';
 import { planVersion, type VersionPlan } from './version-plan.ts';
 import { noFunction, resolveRollback, stateOf, type RolloutTarget } from './rollout-target.ts';
@@ -17,7 +18,7 @@ import { readSecrets } from './read-secrets.ts';
 import type { ServingTable } from './serving-table.ts';
 import type { StepName } from './policy.ts';
 import { Retirement } from './retirement.ts';
-import { countOf, type StepTeller } from './step-teller.ts';
+import type { StepTeller } from './step-teller.ts';
 import { tidied, within } from './within.ts';
 import { versionId } from './version-id.ts';
 

@@ -7,7 +7,7 @@ import { describeThrown, PilotlightError } from '../errors.ts';
 import type { Sockets } from './sockets.ts';
 
 /** Inside the store's folder; holds the process id of the supervisor, for people. */
-export const LOCK_FILE = 'lock';
+const LOCK_FILE = 'lock';
 
 const ORPHAN_WAIT_MS = 10_000;
 const RETRY_MS = 50;

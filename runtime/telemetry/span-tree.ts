@@ -53,7 +53,7 @@ export function requestSpan(record: RequestRecord, findLoad: FindLoad): Span {
   });
 }
 
-export function loadSpan(record: LoadRecord): Span {
+function loadSpan(record: LoadRecord): Span {
   const steps = record.steps.map((step) => span(step.name, step.startMs, step.endMs));
   const warm = record.warm.map((run) => span('run', run.startMs, run.endMs, { attributes: { [A.slot]: run.slot, [A.shape]: run.shape } }));
   const first = record.warm[0];

@@ -4,8 +4,9 @@ import type { Command } from 'commander';
 import type { Signature, TensorSpec } from '../../../runtime/engine/tensor.ts';
 import { versionLabel } from '../../../runtime/function.ts';
 import { bundleFolder } from '../../bundle/bundle-folder.ts';
+import { countOf } from '../../rollout/count-of.ts';
 import type { HostOptions } from '../find-admin.ts';
-import { countOf, formatBytes, formatPath } from '../format.ts';
+import { formatBytes, formatPath } from '../format.ts';
 import { readSignatures } from '../read-signatures.ts';
 import type { Terminal } from '../terminal.ts';
 
