@@ -4,8 +4,6 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { runCli } from '../../deploy/cli/program.ts';
-import { capturedTerminal } from '../support/captured-terminal.ts';
 import { FunctionFolders, fakeModel, type FunctionSource } from '../support/function-folder.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { RealHost } from '../support/real-host.ts';
@@ -18,7 +16,7 @@ const tiny = (name: string): Uint8Array => readFileSync(join(TINY_MODELS_FOLDER,
 let host: RealHost;
 before(async () => {
   host = await RealHost.start();
-  await host.must(['deploy', writeRight()]);
+  await host.deploy(writeRight());
 }, TIME);
 after(async () => {
   await host.close();
@@ -43,13 +41,6 @@ function writeRight(): string {
     manifest: { ...MODEL_MANIFEST, routes: ['/right/:what'], limits: { bodyBytesMax: 1000, timeoutMs: 2000 } },
     files: { 'model.onnx': tiny('add-three.onnx') },
   });
-}
-
-/** The CLI in this process: it saves the start of one for each mistake. */
-async function run(args: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const terminal = capturedTerminal({ folder: folders.root, input: 'value', env: { PILOTLIGHT_ADMIN: host.adminUrl, PILOTLIGHT_TOKEN: host.token } });
-  const code = await runCli(args, terminal);
-  return { code, ...terminal.written };
 }
 
 /** All that a refused deploy must leave alone. */
@@ -137,7 +128,7 @@ describe('a deploy that cannot be', () => {
   for (const { what, source, told } of MISTAKES) {
     test(`${what} is refused by name and changes nothing`, TIME, async () => {
       const before = await stateOf();
-      const { code, out, err } = await run(['deploy', folders.write('wrong', source)]);
+      const { code, out, err } = await host.here(['deploy', folders.write('wrong', source)]);
       assert.deepEqual([code, out], [1, ''], err);
       const line = err.slice(err.indexOf('error: '));
       assert.match(line, told);
@@ -202,7 +193,7 @@ describe('a command that cannot be', () => {
   ] as const) {
     test(`${args.join(' ')} ends with 1 and the name of what is not there`, TIME, async () => {
       const before = await stateOf();
-      const { code, err } = await run(args);
+      const { code, err } = await host.here(args);
       assert.equal(code, 1);
       assert.match(err, told);
       assert.deepEqual(await stateOf(), before);

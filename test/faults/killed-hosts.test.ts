@@ -64,7 +64,7 @@ const rounds = Array.from({ length: Math.ceil(STEPS.length / KILLS_EACH) }, (_, 
 for (const [round, steps] of rounds.entries()) {
   test(`fault 1: killed after ${steps.join(', after ')}, the restarted host serves old or new, never none, and the deploy can be repeated`, TIME, async () => {
     const host = await start();
-    await host.must(['deploy', write('root', { says: `old ${round}`, route: '/' })]);
+    await host.deploy(write('root', { says: `old ${round}`, route: '/' }));
     let old = `old ${round}`;
     const load = new Load(host.port, 2);
     for (const [index, step] of steps.entries()) {
@@ -77,7 +77,7 @@ for (const [round, steps] of rounds.entries()) {
       assert.deepEqual(readdirSync(join(host.store, 'staging')), []);
       const { versions } = await host.view<{ versions: readonly { version: string; current: boolean }[] }>('/v1/functions/root/versions');
       assert.equal(versions.filter(({ current }) => current).length, 1);
-      await host.must(['deploy', folder]);
+      await host.deploy(folder);
       assert.equal((await askOnce(host.port)).body, says);
       const kept = await host.view<{ versions: readonly { version: string }[] }>('/v1/functions/root/versions');
       assert.deepEqual(versionFolders(host, 'root'), kept.versions.map(({ version }) => version).sort(), 'nothing of broken-off deploys is left');
@@ -93,7 +93,7 @@ test('fault 21: kill -9 of a serving host refuses nobody, and it is ready when w
   const names = ['root', 'second', 'third', 'unused'];
   for (const name of names) {
     const route = name === 'root' ? '/' : `/${name}`;
-    await host.must(['deploy', write(name, { says: name, route, script: ['load-ms 300'] }), ...(name === 'unused' ? ['--no-warm'] : [])]);
+    await host.deploy(write(name, { says: name, route, script: ['load-ms 300'] }), ...(name === 'unused' ? ['--no-warm'] : []));
   }
   for (const path of ['/third', '/', '/second']) assert.equal((await askOnce(host.port, path)).result, 200);
   await lastUsed(host, ['second', 'root', 'third']);
@@ -118,9 +118,9 @@ test('fault 21: kill -9 of a serving host refuses nobody, and it is ready when w
 
 test('fault 21: a crash in native code ends the host process only, and the log names what ran', TIME, async () => {
   const host = await start();
-  await host.must(['deploy', write('root', { says: 'root', route: '/' })]);
+  await host.deploy(write('root', { says: 'root', route: '/' }));
   // More runs than the warm-up and the golden requests of two isolates can be.
-  await host.must(['deploy', write('crashes', { says: 'crashes', route: '/crashes', script: ['run-ms 5', 'crash-run 80'] })]);
+  await host.deploy(write('crashes', { says: 'crashes', route: '/crashes', script: ['run-ms 5', 'crash-run 80'] }));
   const load = new Load(host.port, 2);
   const results: (number | string)[] = [];
   do results.push((await askOnce(host.port, '/crashes')).result); while (results.at(-1) === 200 && results.length < 100);

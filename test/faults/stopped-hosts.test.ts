@@ -52,7 +52,7 @@ const failures = (outcomes: readonly Outcome[], body: string): readonly Outcome[
 for (const count of [0, 1, 1000]) {
   test(`fault 51: SIGTERM with ${count} in flight answers each of them and exits with 0`, TIME, async () => {
     const host = await start();
-    await host.must(['deploy', SLEEPER]);
+    await host.deploy(SLEEPER);
     const asked = Array.from({ length: count }, () => askOnce(host.port, '/slow'));
     await inFlight(host, 'sleeper', count);
     host.kill('SIGTERM');
@@ -64,7 +64,7 @@ for (const count of [0, 1, 1000]) {
 
 test('fault 51: SIGTERM under load fails no request of a kept connection; new callers hear DRAINING until the end', TIME, async () => {
   const host = await start();
-  await host.must(['deploy', SLEEPER]);
+  await host.deploy(SLEEPER);
   const slow = askOnce(host.port, '/slow');
   await inFlight(host, 'sleeper', 1);
   const traffic = new Traffic(host.url, { clients: 8 });
@@ -86,7 +86,7 @@ test('fault 51: SIGTERM under load fails no request of a kept connection; new ca
 
 test('fault 51: what is not answered at drainTimeoutMs is told DRAINING, and the exit code is 0 all the same', TIME, async () => {
   const host = await start({ flags: ['--drain-timeout-ms=500'] });
-  await host.must(['deploy', SLEEPER]);
+  await host.deploy(SLEEPER);
   const asked = askOnce(host.port, '/never');
   await inFlight(host, 'sleeper', 1);
   host.kill('SIGTERM');
@@ -97,7 +97,7 @@ test('fault 51: what is not answered at drainTimeoutMs is told DRAINING, and the
 
 test('fault 51: the second SIGTERM ends all at once', TIME, async () => {
   const host = await start();
-  await host.must(['deploy', SLEEPER]);
+  await host.deploy(SLEEPER);
   const asked = askOnce(host.port, '/never');
   await inFlight(host, 'sleeper', 1);
   host.kill('SIGTERM');
@@ -109,7 +109,7 @@ test('fault 51: the second SIGTERM ends all at once', TIME, async () => {
 
 test('fault 52: SIGTERM while a request waits for a load lets the load end and answers the request', TIME, async () => {
   const host = await start();
-  await host.must(['deploy', LOADER, '--no-warm']);
+  await host.deploy(LOADER, '--no-warm');
   const asked = askOnce(host.port, '/loader');
   await inFlight(host, 'loader', 1);
   host.kill('SIGTERM');
@@ -119,7 +119,7 @@ test('fault 52: SIGTERM while a request waits for a load lets the load end and a
 
 test('fault 52: SIGTERM during a deploy undoes it, says why, and the next start serves what served before', TIME, async () => {
   const first = await start();
-  await first.must(['deploy', SLEEPER]);
+  await first.deploy(SLEEPER);
   const old = readdirSync(join(first.store, 'versions', 'sleeper'));
   // The new version of the sleeper has the loader's model.
   const folder = folders.write('sleeper-next', {
@@ -138,7 +138,7 @@ test('fault 52: SIGTERM during a deploy undoes it, says why, and the next start 
 
 test('fault 52: SIGTERM while what is deployed is being loaded again exits with 0', TIME, async () => {
   const first = await start();
-  await first.must(['deploy', LOADER]);
+  await first.deploy(LOADER);
   first.kill('SIGTERM');
   assert.deepEqual(await first.ended, STOPPED);
   const second = new RealHost({ store: first.store });

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { runCli } from '../../deploy/cli/program.ts';
+import { capturedTerminal } from './captured-terminal.ts';
 
 export const CLI = fileURLToPath(new URL('../../deploy/cli/main.js', import.meta.url));
 
@@ -164,6 +166,19 @@ export class RealHost {
     const { code, out, err } = await this.cli(args, options);
     if (code !== 0) throw new Error(`pilotlight ${args.join(' ')} ended with ${code}: ${err}`);
     return out;
+  }
+
+  /** A command of the CLI inside this process, which saves the start of one; standard input says `value`. */
+  async here(args: readonly string[]): Promise<CliEnd> {
+    const terminal = capturedTerminal({ input: 'value', env: { PILOTLIGHT_ADMIN: this.adminUrl, PILOTLIGHT_TOKEN: this.token } });
+    const code = await runCli(args, terminal);
+    return { code, ...terminal.written };
+  }
+
+  /** Deploys by a command inside this process; it must go well. */
+  async deploy(...args: readonly string[]): Promise<void> {
+    const { code, err } = await this.here(['deploy', ...args]);
+    if (code !== 0) throw new Error(`pilotlight deploy ${args.join(' ')} ended with ${code}: ${err}`);
   }
 
   /** A request to a function. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FunctionFolders, RUN_FAKE, fakeModel } from '../support/function-folder.ts';
+import { sumOf } from '../support/metrics-text.ts';
 import { RealHost, runPilotlight } from '../support/real-host.ts';
 import { Traffic } from '../support/traffic.ts';
 
@@ -23,11 +24,7 @@ after(async () => {
   folders.remove();
 });
 
-/** A value of the metrics, summed over all labels. */
-async function metric(name: string, labels = ''): Promise<number> {
-  const lines = (await host.metrics()).split('\n').filter((line) => (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) && line.includes(labels));
-  return lines.reduce((sum, line) => sum + Number(/(?:\}| )\s*([\d.e+-]+)(?: #.*)?$/.exec(line)?.[1]), 0);
-}
+const metric = async (name: string, labels: string): Promise<number> => sumOf(await host.metrics(), name, labels);
 
 /** Says its version before and after a run of its model. */
 function writeSpeaker(says: string): string {
