@@ -3,6 +3,8 @@
 // A function that can fail returns a Code; `reason()` gives the text of the last one that was not 0.
 #include <napi.h>
 
+#include <exception>
+
 #include "binding/answer.h"
 #include "binding/convert.h"
 #include "binding/env_state.h"
@@ -108,6 +110,17 @@ napi_value SetLibrary(napi_env env, napi_callback_info info) {
 
 napi_value Monotonic(napi_env env, napi_callback_info) { return JsNumber(env, ToMs(MonotonicNs())); }
 
+// No exception may reach Node's frames, where it ends the process.
+template <napi_callback kCall>
+napi_value Guarded(napi_env env, napi_callback_info info) {
+  try {
+    return kCall(env, info);
+  } catch (const std::exception& error) {
+    napi_throw_error(env, nullptr, error.what());
+    return nullptr;
+  }
+}
+
 void Export(napi_env env, napi_value exports, const char* name, napi_callback call) {
   napi_value function = nullptr;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, call, nullptr, &function);
@@ -120,23 +133,23 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Registry::Get().AddBackend("fake", FakeBackend());
   EnvState::Create(env);
 
-  Export(env, exports, "attach", Attach);
-  Export(env, exports, "intern", Intern);
-  Export(env, exports, "load", Load);
-  Export(env, exports, "inspect", Inspect);
-  Export(env, exports, "unload", Unload);
-  Export(env, exports, "open", Open);
-  Export(env, exports, "retire", Retire);
-  Export(env, exports, "hold", Hold);
-  Export(env, exports, "release", Release);
-  Export(env, exports, "submit", Submit);
-  Export(env, exports, "reason", Reason);
-  Export(env, exports, "cancel", Cancel);
-  Export(env, exports, "turn", Turn);
-  Export(env, exports, "stats", Stats);
-  Export(env, exports, "capabilities", Capabilities);
-  Export(env, exports, "setOnnxRuntimeLibrary", SetLibrary);
-  Export(env, exports, "monotonic", Monotonic);
+  Export(env, exports, "attach", Guarded<Attach>);
+  Export(env, exports, "intern", Guarded<Intern>);
+  Export(env, exports, "load", Guarded<Load>);
+  Export(env, exports, "inspect", Guarded<Inspect>);
+  Export(env, exports, "unload", Guarded<Unload>);
+  Export(env, exports, "open", Guarded<Open>);
+  Export(env, exports, "retire", Guarded<Retire>);
+  Export(env, exports, "hold", Guarded<Hold>);
+  Export(env, exports, "release", Guarded<Release>);
+  Export(env, exports, "submit", Guarded<Submit>);
+  Export(env, exports, "reason", Guarded<Reason>);
+  Export(env, exports, "cancel", Guarded<Cancel>);
+  Export(env, exports, "turn", Guarded<Turn>);
+  Export(env, exports, "stats", Guarded<Stats>);
+  Export(env, exports, "capabilities", Guarded<Capabilities>);
+  Export(env, exports, "setOnnxRuntimeLibrary", Guarded<SetLibrary>);
+  Export(env, exports, "monotonic", Guarded<Monotonic>);
   RegisterSockets(env, exports);
   return exports;
 }

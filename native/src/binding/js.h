@@ -27,6 +27,19 @@ napi_value FromJs(napi_env env, napi_value object, const char* name);
 std::string TextFromJs(napi_env env, napi_value value);
 double NumberFromJs(napi_env env, napi_value value);
 
+// What is made while it lives is let go with it.
+class HandleScope {
+ public:
+  explicit HandleScope(napi_env env) : env_(env) { napi_open_handle_scope(env_, &scope_); }
+  ~HandleScope() { napi_close_handle_scope(env_, scope_); }
+  HandleScope(const HandleScope&) = delete;
+  HandleScope& operator=(const HandleScope&) = delete;
+
+ private:
+  const napi_env env_;
+  napi_handle_scope scope_ = nullptr;
+};
+
 // The arguments of a call; those that were left out are undefined.
 template <size_t N>
 std::array<napi_value, N> ArgumentsOf(napi_env env, napi_callback_info info) {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <new>
 #include <string>
 
 #include "binding/frame.h"
@@ -15,7 +16,7 @@ constexpr double kNsPerMs = 1e6;
 int64_t ToNs(double ms) {
   // Also true of NaN and Infinity: no deadline.
   if (!(ms < static_cast<double>(std::numeric_limits<int64_t>::max()) / kNsPerMs)) return std::numeric_limits<int64_t>::max();
-  return static_cast<int64_t>(ms * kNsPerMs);
+  return ms <= 0 ? 0 : static_cast<int64_t>(ms * kNsPerMs);
 }
 
 Status BadInput(size_t index, const std::string& found) {
@@ -40,15 +41,13 @@ Status CopyStrings(napi_env env, napi_value array, size_t index, size_t count, T
   }
   tensor->strings.reserve(count);
   for (uint32_t i = 0; i < length; ++i) {
-    napi_handle_scope scope = nullptr;
-    napi_open_handle_scope(env, &scope);
+    const HandleScope scope(env);
     napi_value item = nullptr;
     napi_valuetype type = napi_undefined;
     napi_get_element(env, array, i, &item);
     napi_typeof(env, item, &type);
-    if (type == napi_string) tensor->strings.push_back(TextFromJs(env, item));
-    napi_close_handle_scope(env, scope);
     if (type != napi_string) return BadInput(index, "element " + std::to_string(i) + " is not a string");
+    tensor->strings.push_back(TextFromJs(env, item));
   }
   return Status::Ok();
 }
@@ -112,9 +111,7 @@ Status ReadInput(napi_env env, const Frame& frame, napi_value direct, size_t ind
   return CopyDirect(env, direct, index, elements, tensor);
 }
 
-}  // namespace
-
-Status ReadJob(napi_env env, const Frame& frame, napi_value direct, RunJob* job) {
+Status ReadWords(napi_env env, const Frame& frame, napi_value direct, RunJob* job) {
   const double* words = frame.words;
   job->id = static_cast<uint64_t>(words[submit_word::kId]);
   job->slot = static_cast<int>(words[submit_word::kSlot]);
@@ -129,6 +126,16 @@ Status ReadJob(napi_env env, const Frame& frame, napi_value direct, RunJob* job)
   }
   for (size_t i = 0; i < outputs; ++i) job->wanted.push_back(words[i] != 0);
   return Status::Ok();
+}
+
+}  // namespace
+
+Status ReadJob(napi_env env, const Frame& frame, napi_value direct, RunJob* job) {
+  try {
+    return ReadWords(env, frame, direct, job);
+  } catch (const std::bad_alloc&) {
+    return Status::Error(Code::kNoMemory, "the system refused the memory for a copy of the inputs");
+  }
 }
 
 }  // namespace pilotlight
