@@ -1,6 +1,7 @@
 // Which host a command talks to, and with which token. A token goes only where nobody can listen: to this machine or over https.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { readConfig, type Config } from '../../runtime/config.ts';
 import { CliFailure } from './cli-failure.ts';
@@ -27,7 +28,7 @@ export function clientConfig({ store, config }: HostOptions, { env, folder }: Pi
 export function findAdmin(options: HostOptions, terminal: Pick<Terminal, 'env' | 'folder'>): FoundAdmin {
   const named = options.admin ?? (terminal.env['PILOTLIGHT_ADMIN'] || undefined);
   const config = clientConfig(options, terminal);
-  const url = named === undefined ? new URL(localAddress(config.adminHost, config.adminPort)) : parseAdmin(named);
+  const url = parseAdmin(named ?? localAddress(config.adminHost, config.adminPort));
   return { url, token: terminal.env['PILOTLIGHT_TOKEN'] || storedToken(config.store, url) };
 }
 
@@ -42,18 +43,21 @@ function parseAdmin(text: string): URL {
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     throw new CliFailure(`--admin ${text} is no address; write it like http://127.0.0.1:8788 or https://gpu1.example:8788`, 2);
   }
-  if (url.protocol === 'http:' && !isLoopback(url)) {
+  if (url.protocol === 'http:' && !isOfThisMachine(url)) {
     throw new CliFailure(`--admin ${text} would send the token in the clear; use https, or a tunnel: ssh -L 8788:127.0.0.1:8788 ${url.hostname}`, 2);
   }
   return url;
 }
 
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+/** Nothing that is sent to such an address leaves the machine. */
+function isOfThisMachine({ hostname }: URL): boolean {
+  if (hostname === 'localhost' || /^127\.\d+\.\d+\.\d+$/.test(hostname)) return true;
+  const address = hostname.replace(/^\[(.*)\]$/, '$1');
+  return address === '::1' || Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === address));
 }
 
 function storedToken(store: string, url: URL): string {
-  if (!isLoopback(url)) {
+  if (!isOfThisMachine(url)) {
     throw new CliFailure(`${url.origin} is another machine's host: give its token in PILOTLIGHT_TOKEN (there it stands in the store, in the file token)`);
   }
   const file = join(store, 'token');
