@@ -104,7 +104,7 @@ export class RolloutSteps {
     const state = stateOf(store.state(), target.name);
     if (target.kind === 'delete') {
       if (state === undefined) throw noFunction(target.name);
-      return `${state.history.length} versions go`;
+      return `${countOf(state.history.length, 'version')} to delete`;
     }
     if (target.kind === 'rollback') {
       this.#version = resolveRollback(target.name, state, target.version);
