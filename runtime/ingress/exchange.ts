@@ -277,6 +277,8 @@ export class Exchange implements Dispatched, Guest {
   }
 
   #finish(body: WholeBody): void {
+    // Before the last byte: who reads the answer and asks again finds the place free.
+    this.#destination?.target.leave(this);
     // A caller who waits for our word never sends the body.
     if (!this.#owesBody || this.#options.expects === 'continue') return this.#writer.end(body);
     this.#intake?.discard();

@@ -4,6 +4,7 @@ import { Server as NetServer } from 'node:net';
 import { monotonicMs, realClock } from '../clock.ts';
 import { describeThrown } from '../errors.ts';
 import type { RequestRecord } from '../records.ts';
+import { Connections } from './connections.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import type { ExchangeHost } from './exchange.ts';
 import { Front, type Door } from './front.ts';
@@ -29,6 +30,7 @@ export class Ingress implements ExchangeHost {
   readonly #sink: RecordSink;
   readonly #front: Front;
   readonly #servers: Server[] = [];
+  readonly #connections: Connections[] = [];
   #closed: readonly Promise<void>[] = [];
   readonly #targets = new Map<string, Target>();
   readonly #links = new Map<number, { readonly link: IsolateLink; readonly target: Target }>();
@@ -67,6 +69,7 @@ export class Ingress implements ExchangeHost {
       else server.listen(listen, resolve);
     });
     this.#servers.push(server);
+    this.#connections.push(new Connections(server));
     const address = server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
@@ -176,7 +179,7 @@ export class Ingress implements ExchangeHost {
   async #close({ ask, deadlineMs }: Order<'close'>): Promise<void> {
     const untilMs = monotonicMs() + deadlineMs;
     const closed = this.#closed;
-    const idleTimer = setInterval(() => this.#servers.forEach((server) => server.closeIdleConnections()), IDLE_LINGER_MS);
+    const idleTimer = setInterval(() => this.#connections.forEach((connections) => connections.closeIdle()), IDLE_LINGER_MS);
     const empty = [...this.#targets.values()].map((target) => new Promise<void>((resolve) => target.whenEmpty(resolve)));
     await Promise.race([Promise.all([...empty, ...closed]), after(untilMs - monotonicMs())]);
     clearInterval(idleTimer);

@@ -36,8 +36,14 @@ export class SlotTable<Item> {
     return item;
   }
 
+  items(): Item[] {
+    return this.#items.ids().map((id) => this.get(id) as Item); // these ids have items
+  }
+
   /** Takes all. */
   clear(): Item[] {
-    return this.#items.ids().map((id) => this.take(id) as Item); // these ids have items
+    const items = this.items();
+    for (const id of this.#items.ids()) this.take(id);
+    return items;
   }
 }

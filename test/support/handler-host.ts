@@ -61,7 +61,12 @@ export class HandlerHost {
       onSink: (_thread, message) => keep(kept.records, message as RequestRecord),
       ...options,
     });
-    await plane.publish({ generation: 0, entries: [] });
+    try {
+      await plane.publish({ generation: 0, entries: [] });
+    } catch (error) {
+      await plane.close(0);
+      throw error;
+    }
     return new HandlerHost(plane, await mkdtemp(join(tmpdir(), 'handlers-')), kept, news);
   }
 
