@@ -1,6 +1,7 @@
 // All benchmarks, in the order in which they run.
 import { completion } from './completion.ts';
 import { firstRequest } from './first-request.ts';
+import { hop } from './hop.ts';
 import { isolation } from './isolation.ts';
 import type { BenchCase } from './measure.ts';
 import { redeploy } from './redeploy.ts';
@@ -9,4 +10,4 @@ import { slotsMemory } from './slots-memory.ts';
 import { smallModel } from './small-model.ts';
 import { throughputHeavy } from './throughput-heavy.ts';
 
-export const CASES: readonly BenchCase[] = [throughputHeavy, isolation, smallModel, firstRequest, redeploy, slotsMemory, completion, restart];
+export const CASES: readonly BenchCase[] = [throughputHeavy, isolation, hop, smallModel, firstRequest, redeploy, slotsMemory, completion, restart];
