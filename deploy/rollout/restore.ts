@@ -2,6 +2,7 @@
 // callers are answered as early as can be, then the pools in the order of their worth, then the golden requests.
 import { randomBytes } from 'node:crypto';
 import { PilotlightError, describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
+import type { ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import { sendGolden } from './golden.ts';
@@ -71,8 +72,8 @@ async function start(parts: RolloutParts, one: Restoring): Promise<void> {
     const stored = await store.readVersion(name, version);
     const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault }));
     residency.declare(versionId(name, version), plan.pools);
-    const secrets = await readSecrets(store.secrets, stored.bundle.manifest);
-    await timed(parts, one, 'isolates', () => dataPlane.start(plan.function, secrets, 'restart'));
+    const read: ReadSecrets = () => readSecrets(store.secrets, stored.bundle.manifest);
+    await timed(parts, one, 'isolates', () => dataPlane.start(plan.function, read, 'restart'));
     one.plan = plan;
   } catch (error) {
     one.error = error;

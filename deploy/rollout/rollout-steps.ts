@@ -180,9 +180,9 @@ export class RolloutSteps {
   async #startIsolates(): Promise<string> {
     const { dataPlane, store, clock, signal } = this.#parts;
     const version = this.#planned().function;
-    const secrets = await readSecrets(store.secrets, this.#bundle().manifest);
+    const { manifest } = this.#bundle();
     const limitMs = version.limits.initTimeoutMs * (version.isolates + 1);
-    await within(dataPlane.start(version, secrets, 'deploy'), {
+    await within(dataPlane.start(version, () => readSecrets(store.secrets, manifest), 'deploy'), {
       clock, signal, limitMs, late: () => new PilotlightError('BAD_HANDLER', `${versionLabel(version)}: its isolates were not ready within ${limitMs} ms`),
     });
     return `${version.isolates} and a spare`;

@@ -261,7 +261,7 @@ test('a switch leaves no request unanswered and none answered by a mixture', asy
       seen.add(named);
     }
   }));
-  await host.plane.start(second, {}, 'deploy');
+  await host.plane.start(second, async () => ({}), 'deploy');
   while (!seen.has(label(first))) await fetch(`${host.url}/switched`).then((answer) => answer.text());
   await host.route(second);
   assert.equal(await host.plane.drain('switched', first.version, 5000), 0);
@@ -275,6 +275,28 @@ test('a switch leaves no request unanswered and none answered by a mixture', asy
 test('starting a version that runs does nothing', async () => {
   const version = await host.serve(`export default { fetch: () => new Response('x') };`, { name: 'twice', routes: ['GET /twice'] });
   const before = host.isolates.length;
-  await host.plane.start(version, {}, 'deploy');
+  await host.plane.start(version, async () => ({}), 'deploy');
   assert.equal(host.isolates.length, before);
+});
+
+test('a secret that changed is seen by isolates that start after it', async () => {
+  const secrets = { KEY: 'old' };
+  await host.serve(`export default { fetch(request, env) { if (request.url.endsWith('/die')) process.exit(); return new Response(env.KEY); } };`,
+    { name: 'keys', routes: ['/keys/*'], secrets });
+  const ask = async (path: string): Promise<string> => (await fetch(`${host.url}/keys/${path}`)).text();
+  assert.equal(await ask('a'), 'old');
+  secrets.KEY = 'new';
+  await ask('die');
+  assert.equal(await ask('a'), 'old', 'the spare stood there already');
+  await host.until(() => host.isolates.find((one) => one.function === 'keys' && one.reason === 'replace'));
+  await ask('die');
+  assert.equal(await ask('a'), 'new');
+});
+
+test('a line that a handler logs carries the request and its trace', async () => {
+  await host.serve(`export default { fetch() { console.log('seen'); return new Response('ok'); } };`, { name: 'logs', routes: ['/logs'] });
+  const traceId = 'abcdef0123456789abcdef0123456789';
+  const answer = await fetch(`${host.url}/logs`, { headers: { traceparent: `00-${traceId}-0123456789abcdef-01` } });
+  const line = await host.until(() => host.logs.find((event) => event.text === 'seen'));
+  assert.deepEqual([line.requestId, line.traceId], [answer.headers.get('pilotlight-request-id'), traceId]);
 });

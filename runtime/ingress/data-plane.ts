@@ -6,7 +6,7 @@ import { assert, PilotlightError } from '../errors.ts';
 import { versionLabel, type FunctionVersion } from '../function.ts';
 import { Isolate } from '../isolates/isolate.ts';
 import type { Acquired, EngineModule, LogLevel } from '../isolates/setup.ts';
-import { VersionIsolates, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
+import { VersionIsolates, type ReadSecrets, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
 import type { IsolateRecord } from '../records.ts';
 import type { RouteTable } from '../router/table.ts';
 import { GoldenLine, type GoldenAnswer, type GoldenRequest } from './golden-line.ts';
@@ -15,6 +15,7 @@ import { targetKey, type Health, type Listen, type SinkModule } from './orders.t
 import type { TargetPlan } from './target.ts';
 
 export type { GoldenAnswer, GoldenRequest } from './golden-line.ts';
+export type { ReadSecrets } from '../isolates/version-isolates.ts';
 export type { Health, Listen, SinkModule } from './orders.ts';
 
 export interface VersionStatus {
@@ -28,7 +29,7 @@ export interface VersionStatus {
 
 export interface DataPlane {
   /** Starts the version's `isolates` and one spare. Rejects BAD_HANDLER (import threw, no fetch, never settles within initTimeoutMs); then nothing is left. Idempotent for a version that runs. */
-  start(version: FunctionVersion, secrets: Readonly<Record<string, string>>, reason: 'deploy' | 'restart'): Promise<void>;
+  start(version: FunctionVersion, readSecrets: ReadSecrets, reason: 'deploy' | 'restart'): Promise<void>;
   /** Sends one golden request the whole way to isolate `index` (0..isolates, the spare is the last). */
   golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer>;
   /** All ingress threads route by this table when it resolves. They listen from the first one on: nobody is told that a route is missing which is only not there yet. */
@@ -54,6 +55,7 @@ export interface LogEvent {
   readonly function?: string;
   readonly version?: string;
   readonly requestId?: string;
+  readonly traceId?: string;
 }
 
 export interface DataPlaneOptions {
@@ -133,12 +135,12 @@ export class DataPlaneThreads implements DataPlane {
     return this.#ports;
   }
 
-  async start(version: FunctionVersion, secrets: Readonly<Record<string, string>>, reason: 'deploy' | 'restart'): Promise<void> {
+  async start(version: FunctionVersion, readSecrets: ReadSecrets, reason: 'deploy' | 'restart'): Promise<void> {
     const key = targetKey(version);
     const known = this.#running.get(key);
     if (known !== undefined) return known.started;
     const plan = this.#plan(version);
-    const isolates = this.#isolates(version, plan, secrets);
+    const isolates = this.#isolates(version, plan, readSecrets);
     const started = isolates.start(reason);
     this.#running.set(key, { version, plan, isolates, started, goldens: new Map() });
     try {
@@ -222,11 +224,11 @@ export class DataPlaneThreads implements DataPlane {
     return { name, version, limits, functionCount, versionCount: new SharedArrayBuffer(4) };
   }
 
-  #isolates(version: FunctionVersion, plan: TargetPlan, secrets: Readonly<Record<string, string>>): VersionIsolates {
+  #isolates(version: FunctionVersion, plan: TargetPlan, readSecrets: ReadSecrets): VersionIsolates {
     const { handlerFile, models, vars, limits, isolates } = version;
     return new VersionIsolates({
-      count: isolates, clock: realClock, listener: this.#listener(version, plan),
-      setup: { function: version.name, version: version.version, handlerFile, models, vars, secrets, limits, engine: this.#options.engine },
+      count: isolates, readSecrets, clock: realClock, listener: this.#listener(version, plan),
+      setup: { function: version.name, version: version.version, handlerFile, models, vars, limits, engine: this.#options.engine },
     });
   }
 

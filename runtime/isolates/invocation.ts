@@ -95,6 +95,10 @@ export class Invocation implements HandlerContext, RunScope {
     return this.#abort.signal;
   }
 
+  get traceId(): string {
+    return this.traceparent.slice(3, 35); // version-traceid-spanid-flags
+  }
+
   get function(): string {
     return this.#loaded.setup.function;
   }
@@ -104,7 +108,7 @@ export class Invocation implements HandlerContext, RunScope {
   }
 
   waitUntil(work: Promise<unknown>): void {
-    this.#loaded.outlive(work, this.requestId);
+    this.#loaded.outlive(work, this);
   }
 
   passThroughOnException(): void {}
@@ -218,12 +222,12 @@ export class Invocation implements HandlerContext, RunScope {
 
   #fail(error: unknown, otherwise: ErrorCode): void {
     if (this.#state === 'settled') {
-      if (this.#abortReason === undefined) this.#loaded.log.write('error', `failed after its answer: ${describeStack(error)}`, this.requestId);
+      if (this.#abortReason === undefined) this.#loaded.log.write('error', `failed after its answer: ${describeStack(error)}`, this);
       return;
     }
     if (this.#endMs === 0) this.#endMs = monotonicMs();
     const plain = toPlainError(error, otherwise);
-    if (plain.code === otherwise) this.#loaded.log.write('error', describeStack(error), this.requestId);
+    if (plain.code === otherwise) this.#loaded.log.write('error', describeStack(error), this);
     this.#sink.sendFail(this.#id, plain, this.#times());
     this.#settle();
   }

@@ -9,8 +9,13 @@ import type { LogLevel, LogLine } from './setup.ts';
 const LINE_CHARS_MAX = 8192;
 const LINES_PER_SECOND_MAX = 1000;
 
+export interface LogScope {
+  readonly requestId: string;
+  readonly traceId: string;
+}
+
 /** Which request a line, a rejection or a span belongs to. */
-export const requestScope = new AsyncLocalStorage<{ readonly requestId: string }>();
+export const requestScope = new AsyncLocalStorage<LogScope>();
 
 export class IsolateLog {
   readonly #post: (lines: readonly LogLine[], dropped: number) => void;
@@ -24,7 +29,7 @@ export class IsolateLog {
     this.#post = post;
   }
 
-  write(level: LogLevel, text: string, requestId = requestScope.getStore()?.requestId): void {
+  write(level: LogLevel, text: string, scope = requestScope.getStore()): void {
     const timeMs = Date.now();
     if (this.#state === 'empty') {
       this.#state = 'scheduled';
@@ -35,7 +40,8 @@ export class IsolateLog {
       return;
     }
     const cut = text.length > LINE_CHARS_MAX ? `${text.slice(0, LINE_CHARS_MAX)}… (${text.length} characters)` : text;
-    this.#lines.push(requestId === undefined ? { level, text: cut, timeMs } : { level, text: cut, timeMs, requestId });
+    const line = { level, text: cut, timeMs };
+    this.#lines.push(scope === undefined ? line : { ...line, requestId: scope.requestId, traceId: scope.traceId });
   }
 
   flush(): void {

@@ -4,7 +4,7 @@ import { describeThrown } from '../errors.ts';
 import { versionLabel } from '../function.ts';
 import type { Handler } from '../sdk.ts';
 import type { Engines } from './bound-model.ts';
-import type { IsolateLog } from './isolate-log.ts';
+import type { IsolateLog, LogScope } from './isolate-log.ts';
 import type { IsolateSetup } from './setup.ts';
 
 export class LoadedHandler {
@@ -24,16 +24,16 @@ export class LoadedHandler {
   }
 
   /** Work that goes on after its answer, for as long as a request of the function may take. */
-  outlive(work: Promise<unknown>, requestId: string): void {
+  outlive(work: Promise<unknown>, scope: LogScope): void {
     const { timeoutMs } = this.setup.limits;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
-        this.log.write('warn', `work given to waitUntil has not ended after ${timeoutMs} ms and is no longer waited for`, requestId);
+        this.log.write('warn', `work given to waitUntil has not ended after ${timeoutMs} ms and is no longer waited for`, scope);
         resolve();
       }, timeoutMs);
     });
-    const failed = (error: unknown): void => this.log.write('error', `work given to waitUntil failed: ${describeThrown(error)}`, requestId);
+    const failed = (error: unknown): void => this.log.write('error', `work given to waitUntil failed: ${describeThrown(error)}`, scope);
     const bounded: Promise<unknown> = Promise.race([Promise.resolve(work).catch(failed), late]).finally(() => {
       clearTimeout(timer);
       this.#outliving.delete(bounded);

@@ -44,6 +44,7 @@ export interface LogLine {
   readonly text: string;
   readonly timeMs: number;
   readonly requestId?: string;
+  readonly traceId?: string;
 }
 
 export type ToIsolate =

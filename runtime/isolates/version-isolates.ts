@@ -23,12 +23,17 @@ export interface VersionIsolatesListener extends Omit<IsolateListener, 'lost' | 
 }
 
 export interface VersionIsolatesOptions {
-  readonly setup: IsolateSetup;
+  readonly setup: Omit<IsolateSetup, 'secrets'>;
+  /** Read anew for each isolate, so that one that starts later sees what was changed meanwhile. */
+  readonly readSecrets: ReadSecrets;
   /** Serving isolates; the spare comes on top. */
   readonly count: number;
   readonly clock: Clock;
   readonly listener: VersionIsolatesListener;
 }
+
+/** Gives the values of the secrets that the function names. Rejects with a coded error. */
+export type ReadSecrets = () => Promise<Readonly<Record<string, string>>>;
 
 const RECENT_MS = 30_000;
 const FREE_REPLACEMENTS = 3;
@@ -205,13 +210,13 @@ export class VersionIsolates implements IsolateListener {
   }
 
   async #startOne(reason: IsolateRecord['reason']): Promise<Isolate> {
-    const { setup, listener } = this.#options;
+    const { setup, readSecrets, listener } = this.#options;
     const startMs = monotonicMs();
     const tell = (errorCode: ErrorCode | undefined): void => listener.started({
       function: setup.function, version: setup.version, startMs, endMs: monotonicMs(), reason, ...(errorCode !== undefined && { errorCode }),
     });
     try {
-      const isolate = await startIsolate(setup, this, this.#stopping.signal);
+      const isolate = await startIsolate({ ...setup, secrets: await readSecrets() }, this, this.#stopping.signal);
       tell(undefined);
       return isolate;
     } catch (error) {
@@ -231,6 +236,6 @@ function toMib(bytes: number): string {
   return `${Math.round(bytes / 1024 / 1024)} MiB`;
 }
 
-function labelOf(setup: IsolateSetup): string {
+function labelOf(setup: Pick<IsolateSetup, 'function' | 'version'>): string {
   return `${setup.function}@${setup.version.slice(0, 8)}`;
 }

@@ -18,7 +18,7 @@ test('fault 14: a handler that cannot serve is refused with the reason, and noth
     ];
     for (const [source, reason] of cases) {
       const version = await host.write(source, { name: 'unfit', limits: { initTimeoutMs: 700, heapMiB: 32 } });
-      await assert.rejects(host.plane.start(version, {}, 'deploy'), (error: { code: string; message: string }) => {
+      await assert.rejects(host.plane.start(version, async () => ({}), 'deploy'), (error: { code: string; message: string }) => {
         assert.equal(error.code, 'BAD_HANDLER', source);
         assert.match(error.message, reason);
         return true;
@@ -37,9 +37,9 @@ test('fault 14: a version that could not start starts when its cause is gone', a
   const host = await HandlerHost.open();
   try {
     const version = await host.write(`if (!process.versions.node.startsWith('0.')) { const { readFileSync } = await import('node:fs'); readFileSync('/proc/self/no-such-file'); } ${FINE}`, { name: 'again' });
-    await assert.rejects(host.plane.start(version, {}, 'deploy'), { code: 'BAD_HANDLER' });
+    await assert.rejects(host.plane.start(version, async () => ({}), 'deploy'), { code: 'BAD_HANDLER' });
     const fixed = await host.write(FINE, { name: 'again' });
-    await host.plane.start({ ...fixed, version: version.version }, {}, 'deploy');
+    await host.plane.start({ ...fixed, version: version.version }, async () => ({}), 'deploy');
     await host.route(version);
     assert.equal(await (await fetch(`${host.url}/`)).text(), 'fine');
   } finally {

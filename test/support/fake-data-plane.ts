@@ -1,7 +1,7 @@
 // A data plane without threads: it keeps count of what runs and what is published, so that a test can say that nothing
 // was left behind.
 import type { FunctionVersion } from '../../runtime/function.ts';
-import type { DataPlane, GoldenAnswer, GoldenRequest, Health } from '../../runtime/ingress/data-plane.ts';
+import type { DataPlane, GoldenAnswer, GoldenRequest, Health, ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RouteTable } from '../../runtime/router/table.ts';
 
 export class FakeDataPlane implements DataPlane {
@@ -18,9 +18,10 @@ export class FakeDataPlane implements DataPlane {
   readonly sent: { readonly version: string; readonly isolate: number; readonly request: GoldenRequest }[] = [];
   starts = 0;
 
-  async start(version: FunctionVersion, secrets: Readonly<Record<string, string>>): Promise<void> {
+  async start(version: FunctionVersion, readSecrets: ReadSecrets): Promise<void> {
     const id = `${version.name}@${version.version}`;
     await this.before('start', id);
+    const secrets = await readSecrets();
     if (!this.running.has(id)) this.starts++;
     this.running.set(id, version);
     this.secrets.set(id, secrets);

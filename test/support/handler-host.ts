@@ -77,7 +77,7 @@ export class HandlerHost {
   /** Starts the handler and routes to it. */
   async serve(source: string, options: HandlerOptions = {}): Promise<FunctionVersion> {
     const version = await this.write(source, options);
-    await this.plane.start(version, options.secrets ?? {}, 'deploy');
+    await this.plane.start(version, async () => options.secrets ?? {}, 'deploy');
     await this.route(version);
     return version;
   }
