@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, mock, test } from 'node:test';
 import { monotonicMs } from '../../runtime/clock.ts';
 import { NativeClient } from '../../runtime/engine/native-client.ts';
 import { NativeEngine } from '../../runtime/engine/native-engine.ts';
@@ -177,6 +177,18 @@ for (const models of BACKENDS) {
       const arrays = results.map(({ outputs }) => outputs['y']?.data as Float32Array);
       for (const [i, data] of arrays.entries()) assert.deepEqual([data[0], data[1]], [i, i === 0 ? -0 : -i]);
       assert.equal(new Set(arrays.map(({ buffer }) => buffer)).size, 1000);
+      await close(key);
+    });
+
+    test('runs arrive although somebody has put timers of his own in the place of the global ones', async () => {
+      const { key, signature } = await start(models.echo('float32'), { queue: { max: 2000, timeoutMs: PATIENCE_MS } });
+      mock.timers.enable();
+      try {
+        const runs = Array.from({ length: 1000 }, (_, i) => client.run(key, signature, { x: rowOf(i, i) }, { deadlineMs: Infinity }));
+        for (const [i, { outputs }] of (await Promise.all(runs)).entries()) assert.equal(outputs['y']?.data[0], i);
+      } finally {
+        mock.timers.reset();
+      }
       await close(key);
     });
 
