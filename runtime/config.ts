@@ -22,7 +22,6 @@ export interface Config {
   readonly ingressThreads: number;
   readonly onnxruntimeLibrary: string | undefined;
   readonly drainTimeoutMs: number;
-  readonly residencyMinMs: number;
   readonly versionsKept: number;
   readonly loadWaitersMax: number;
   readonly secretsDir: string | undefined;

@@ -32,6 +32,7 @@ export const ERROR_KINDS = {
   CLIENT_CLOSED: kind(499),
   HANDLER_FAILED: kind(500),
   ENGINE_FAILED: kind(500),
+  INTERNAL: kind(500),
   STORE_FAILED: kind(500),
   BAD_SETTING: kind(500),
   ISOLATE_LOST: kind(502, true),

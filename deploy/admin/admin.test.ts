@@ -122,7 +122,7 @@ describe('deploys', () => {
       if (operation === 'start') throw new Error('no thread');
     };
     const last = (await linesOf(deploy(host))).at(-1);
-    assert.deepEqual(last, { error: { code: 'HANDLER_FAILED', message: 'no thread' } });
+    assert.deepEqual(last, { error: { code: 'INTERNAL', message: 'no thread' } });
   });
 
   test('a bad bundle, a bad manifest and a bad body are refused with their status before any step', async () => {

@@ -4,7 +4,7 @@ import { PilotlightError, describeThrown, problemBody, type ErrorPlain } from '.
 
 export function problemResponse(error: unknown): Response {
   const requestId = randomBytes(8).toString('hex');
-  const told: PilotlightError | ErrorPlain = error instanceof PilotlightError ? error : { code: 'HANDLER_FAILED', message: describeThrown(error) };
+  const told: PilotlightError | ErrorPlain = error instanceof PilotlightError ? error : { code: 'INTERNAL', message: describeThrown(error) };
   const body = problemBody(told, requestId);
   return new Response(`${JSON.stringify(body)}\n`, {
     status: body.status,

@@ -37,7 +37,7 @@ export function progressResponse(clock: Clock, begin: (onEvent: RolloutListener)
           // The caller left: there is nobody to tell.
         }
       };
-      working.then((result) => end({ result }), (error: unknown) => end({ error: toPlainError(error, 'HANDLER_FAILED') }));
+      working.then((result) => end({ result }), (error: unknown) => end({ error: toPlainError(error, 'INTERNAL') }));
     },
     cancel() {
       timer?.cancel();

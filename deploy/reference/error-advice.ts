@@ -126,6 +126,11 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     when: 'The engine failed during a run; or the native addon cannot be loaded.',
     what: 'The text is the engine\'s. Inputs that the model cannot work with are the usual cause.',
   },
+  INTERNAL: {
+    audience: 'operator',
+    when: 'The host met what it did not expect: a bug of its own. What was deployed before goes on.',
+    what: 'Try again. If it comes back, report it with the text.',
+  },
   STORE_FAILED: {
     audience: 'operator',
     when: 'The store cannot be read or written, is damaged, or another host uses it. Nothing was changed.',
@@ -187,9 +192,9 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     what: 'Try again after `Retry-After`. The log names the function that was running when the process died.',
   },
   OVERLOADED: {
-    audience: 'operator',
-    when: 'A rollout failed after its new state was written, for a reason that has no code of its own.',
-    what: 'Restart the host: it serves the new state.',
+    audience: 'nobody yet',
+    when: 'The process has used up its file descriptors or threads. Connections wait in the kernel\'s queue until some are free.',
+    what: 'Try again later, or raise the limit (`ulimit -n`).',
   },
   DEADLINE: {
     audience: 'caller',

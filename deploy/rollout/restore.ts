@@ -61,7 +61,7 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   for (const one of all) await warmIsolates(parts, one, loaded);
   for (const one of all) options.onRecord(recordOf(one, clock.nowMs()));
   return all.map(({ name, version, error, warnings }) =>
-    ({ function: name, version, warnings, ...(error === undefined ? {} : { error: toPlainError(error, 'LOAD_FAILED') }) }));
+    ({ function: name, version, warnings, ...(error === undefined ? {} : { error: toPlainError(error, 'INTERNAL') }) }));
 }
 
 async function start(parts: RolloutParts, one: Restoring): Promise<void> {
@@ -128,7 +128,7 @@ async function timed<T>({ clock }: RolloutParts, { steps }: Restoring, name: str
 }
 
 function recordOf({ name, version, startMs, steps, error }: Restoring, endMs: number): RolloutRecord {
-  const failure = error === undefined ? undefined : toPlainError(error, 'LOAD_FAILED');
+  const failure = error === undefined ? undefined : toPlainError(error, 'INTERNAL');
   return {
     rolloutId: randomBytes(8).toString('hex'), kind: 'restore', function: name, version, startMs, endMs, steps,
     ...(failure === undefined ? {} : { errorCode: failure.code, errorMessage: failure.message }),

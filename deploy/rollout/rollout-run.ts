@@ -94,7 +94,7 @@ export class RolloutRun {
     const { target, clock, steps } = this.#options;
     if (outcome === 'undone') throw this.#error;
     if (outcome === 'committed') {
-      const { code, message } = toPlainError(this.#error, 'OVERLOADED');
+      const { code, message } = toPlainError(this.#error, 'INTERNAL');
       throw new PilotlightError(code, `${message}; the new state of ${target.name} is on disk already, a restart of the host serves it`, { cause: this.#error });
     }
     return {
@@ -117,7 +117,7 @@ export class RolloutRun {
 
   #record(): void {
     const { target, steps, clock, onRecord } = this.#options;
-    const failure = this.#error === undefined ? undefined : toPlainError(this.#error, 'OVERLOADED');
+    const failure = this.#error === undefined ? undefined : toPlainError(this.#error, 'INTERNAL');
     onRecord({
       rolloutId: randomBytes(8).toString('hex'),
       kind: target.kind,

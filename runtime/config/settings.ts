@@ -80,11 +80,6 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     // With the time to tell and to close it fits into the 30 s that Kubernetes gives.
     default: 25_000,
   },
-  residencyMinMs: {
-    about: 'Time for which a pool that was just loaded is safe from eviction, in milliseconds.',
-    type: MILLISECONDS,
-    default: 10_000,
-  },
   versionsKept: {
     about: 'Versions of each function that stay in the store, the current one among them.',
     type: wholeNumber(1, 1000),
@@ -126,7 +121,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 
 /** Settings that are promised; naming one is refused, not ignored. */
-export const NOT_YET: readonly string[] = ['devices', 'tensorrtLibrary', 'tensorrtPlugins', 'versionCompatiblePlans'];
+export const NOT_YET: readonly string[] = ['devices', 'residencyMinMs', 'tensorrtLibrary', 'tensorrtPlugins', 'versionCompatiblePlans'];
 
 /** Variables that begin like ours and are no settings: the CLI's. */
 export const OTHER_VARIABLES: readonly string[] = ['PILOTLIGHT_CONFIG', 'PILOTLIGHT_TOKEN', 'PILOTLIGHT_ADMIN'];

@@ -40,7 +40,7 @@ export function addDeploy(program: Command, terminal: Terminal): void {
       try {
         for (const folder of folders) outcomes.push(await deployFolder(client, folder, options, terminal));
       } catch (error) {
-        outcomes.push({ folder: folders[outcomes.length] ?? '', error: toPlainError(error, 'HANDLER_FAILED') });
+        outcomes.push({ folder: folders[outcomes.length] ?? '', error: toPlainError(error, 'INTERNAL') });
         throw error;
       } finally {
         if (options.json === true) terminal.out(`${JSON.stringify({ results: outcomes }, null, 2)}\n`);

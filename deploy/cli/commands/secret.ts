@@ -14,7 +14,8 @@ export function addSecret(program: Command, terminal: Terminal): void {
 
   withHostOptions(secret.command('put'))
     .summary('set a secret; its value is read from standard input')
-    .description('Sets a secret of a function; the value is read from standard input. Isolates that start from then on see it:\nthose of the next version, those that replace a lost one, and all after a restart of the host.')
+    .description('Sets a secret of a function; the value is read from standard input. Isolates that start from then on see it:\n' +
+      'those of the next version, those that replace a lost one, and all after a restart of the host.')
     .argument('<name>', 'name of the function')
     .argument('<key>', 'name of the secret, as the manifest lists it')
     .addHelpText('after', '\nExample:\n  printf %s "$KEY" | pilotlight secret put digits API_KEY\n')
