@@ -40,7 +40,8 @@ struct RunRequest {
 class Slot {
  public:
   virtual ~Slot() = default;
-  // Fills `outputs` in the order of Signature::outputs (unwanted ones stay empty). They may outlive slot and engine.
+  // Fills `outputs` in the order of Signature::outputs (unwanted ones stay empty). They may outlive slot and engine, not the
+  // inputs: an output that a model passes through lies where the input does.
   // kCancelled when `Cancel` ended it; the core judges by its own flags and not by the text.
   virtual Status Run(const RunRequest& request, std::vector<Tensor>* outputs) = 0;
   // Makes the current Run return as soon as the engine can; must not block. `Run` begins uncancelled: a Cancel that
