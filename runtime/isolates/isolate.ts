@@ -3,6 +3,7 @@
 import { Worker, type MessagePort } from 'node:worker_threads';
 import { realClock } from '../clock.ts';
 import { describeThrown, PilotlightError, toPlainError } from '../errors.ts';
+import { residentBytes } from './process-memory.ts';
 import { PulseWatch } from './pulse-watch.ts';
 import type { Acquired, FromIsolate, IsolateSetup, IsolateThreadSetup, LogLine, ToIsolate } from './setup.ts';
 
@@ -16,6 +17,14 @@ export interface IsolateListener {
   hoarding(isolate: Isolate, grownBytes: number): void;
   /** The thread of a ready isolate has ended without being asked to. */
   lost(isolate: Isolate, reason: string): void;
+}
+
+/**
+ * Where V8 itself gives up. Far above what an isolate may hold, because V8 ends the whole process when a single step
+ * (a growing Map, JSON.parse, concat) goes past it by more than Node's 16 MiB of grace; gauge and pulse end the isolate long before.
+ */
+function hardLimitMib(heapMiB: number): number {
+  return 4 * heapMiB + 512;
 }
 
 type State = 'starting' | 'ready' | 'ending' | 'ended';
@@ -43,7 +52,7 @@ export class Isolate {
       workerData: { ...setup, pulse: this.#pulse } satisfies IsolateThreadSetup, name: `${setup.function}@${setup.version.slice(0, 8)}`,
       // The host's environment is none of a handler's business: it has `env`.
       env: {}, execArgv: [], stdout: true, stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: setup.limits.heapMiB },
+      resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(setup.limits.heapMiB) },
     });
     this.#worker.on('message', (news: FromIsolate) => this.#hear(news, onStarted));
     this.#worker.on('error', (error: unknown) => { this.#lastError = describeError(error); });
@@ -113,7 +122,7 @@ export class Isolate {
     this.#state = 'ready';
     this.#watch = new PulseWatch({
       pulse: new Int32Array(this.#pulse), limitBytes: this.setup.limits.heapMiB * 1024 * 1024, clock: realClock,
-      residentBytes: () => process.memoryUsage.rss(), onHoarding: (grownBytes) => this.#listener.hoarding(this, grownBytes),
+      residentBytes, onHoarding: (grownBytes) => this.#listener.hoarding(this, grownBytes),
     });
     onStarted(undefined);
   }

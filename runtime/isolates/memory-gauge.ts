@@ -2,28 +2,19 @@
 // Garbage does not count: before it complains the gauge collects.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { threadMemory, type MemoryUse } from './process-memory.ts';
 
 const INTERVAL_MS = 250;
 
-export interface MemoryUse {
-  readonly heapBytes: number;
-  readonly bufferBytes: number;
-}
-
-export function measureMemory(): MemoryUse {
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return { heapBytes: heapUsed, bufferBytes: arrayBuffers };
-}
-
 /** Calls `onOver` once when heap and own buffers stay above the limit after a collection; beats the pulse meanwhile. */
 export function watchMemory(limitBytes: number, pulse: Int32Array, onOver: (use: MemoryUse) => void): void {
-  const isOver = (use: MemoryUse): boolean => use.heapBytes + use.bufferBytes > limitBytes;
+  const isOver = (use: MemoryUse | undefined): use is MemoryUse => use !== undefined && use.heapBytes + use.bufferBytes > limitBytes;
   let state: 'within' | 'over' = 'within';
   const look = (): void => {
     Atomics.add(pulse, 0, 1);
-    if (state === 'over' || !isOver(measureMemory())) return;
+    if (state === 'over' || !isOver(threadMemory())) return;
     collectGarbage();
-    const use = measureMemory();
+    const use = threadMemory();
     if (!isOver(use)) return;
     state = 'over';
     onOver(use);

@@ -4,7 +4,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { PulseWatch } from './pulse-watch.ts';
 
 const watch = () => {
-  const state = { clock: new ManualClock(), pulse: new Int32Array(new SharedArrayBuffer(4)), residentBytes: 1000, hoarding: [] as number[] };
+  const state = { clock: new ManualClock(), pulse: new Int32Array(new SharedArrayBuffer(4)), residentBytes: 1000 as number | undefined, hoarding: [] as number[] };
   const watched = new PulseWatch({
     pulse: state.pulse, limitBytes: 100, clock: state.clock, residentBytes: () => state.residentBytes, onHoarding: (bytes) => state.hoarding.push(bytes),
   });
@@ -25,12 +25,24 @@ test('a silent isolate is blamed once when the process has grown by twice its li
 test('growth while the pulse beats, or before it stopped, is not blamed on it', () => {
   const state = watch();
   for (let turn = 0; turn < 10; turn += 1) {
-    state.residentBytes += 500;
+    state.residentBytes = 1500 + 500 * turn;
     Atomics.add(state.pulse, 0, 1);
     state.clock.advance(250);
   }
   state.clock.advance(5000);
   assert.deepEqual(state.hoarding, []);
+});
+
+test('fault 54: where the size of the process cannot be read nobody is blamed, and it is read again', () => {
+  const state = watch();
+  state.residentBytes = undefined;
+  state.clock.advance(2000);
+  state.residentBytes = 1200;
+  state.clock.advance(1000);
+  assert.deepEqual(state.hoarding, []);
+  state.residentBytes = 1201;
+  state.clock.advance(1000);
+  assert.deepEqual(state.hoarding, [201]);
 });
 
 test('a closed watch keeps no timer', () => {

@@ -13,7 +13,8 @@ export interface PulseWatchOptions {
   readonly pulse: Int32Array;
   readonly limitBytes: number;
   readonly clock: Clock;
-  readonly residentBytes: () => number;
+  /** undefined: not to be had now. */
+  readonly residentBytes: () => number | undefined;
   /** Called at most once. */
   readonly onHoarding: (grownBytes: number) => void;
 }
@@ -23,7 +24,7 @@ export class PulseWatch {
   #timer: Timer | undefined;
   #lastPulse = 0;
   #silentLooks = 0;
-  #aliveBytes: number;
+  #aliveBytes: number | undefined;
 
   constructor(options: PulseWatchOptions) {
     this.#options = options;
@@ -50,7 +51,7 @@ export class PulseWatch {
     } else {
       this.#silentLooks += 1;
     }
-    const grownBytes = bytes - this.#aliveBytes;
+    const grownBytes = bytes === undefined || this.#aliveBytes === undefined ? 0 : bytes - this.#aliveBytes;
     if (this.#silentLooks >= SILENT_LOOKS && grownBytes > GROWTH_LIMITS * limitBytes) onHoarding(grownBytes);
     else this.#schedule();
   }
