@@ -10,6 +10,7 @@ import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
+import { connectionsMax } from './ingress/connections-max.ts';
 import { DataPlaneThreads, type VersionStatus } from './ingress/data-plane.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
@@ -30,8 +31,6 @@ const REMEMBER_EVERY_MS = 5_000;
 const TELL_RUNNING_EVERY_MS = 200;
 /** Longest silence inside a request's body. */
 const BODY_IDLE_TIMEOUT_MS = 10_000;
-/** Of each ingress thread. */
-const CONNECTIONS_MAX = 20_000;
 
 // Before the first wait of this module: the timer that reads it runs while `run` still starts.
 let toldRunning = '';
@@ -142,7 +141,7 @@ function openDataPlane(
     sink: { url: new URL('./telemetry/meter-sink.js', import.meta.url).href, settings: undefined },
     traceSampling: config.traceSampling,
     bodyIdleTimeoutMs: BODY_IDLE_TIMEOUT_MS,
-    connectionsMax: CONNECTIONS_MAX,
+    connectionsMax: connectionsMax(descriptors.ingress.length),
     beforeListening: takeSockets,
     acquire: (key, name, binding) => residency.ensure(key, { reason: 'request', function: name, binding }),
     onIsolate: (record) => telemetry.isolate(record),

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { PilotlightError, problemBody } from '../errors.ts';
 
 export interface HttpServerOptions {
+  /** Requests on those over it are answered 503 OVERLOADED. */
   readonly connectionsMax: number;
   readonly onRequest: (request: IncomingMessage, response: ServerResponse, expects: 'nothing' | 'continue') => void;
 }
@@ -13,6 +14,8 @@ export interface HttpServerOptions {
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const HEADER_BYTES_MAX = 16 * 1024;
+/** Connections over the limit that are heard out, to be told why; those beyond are closed. */
+const SURPLUS_MAX = 32;
 /** How often Node looks for heads that are late. */
 const CHECK_INTERVAL_MS = 2_000;
 
@@ -21,11 +24,37 @@ export function createHttpServer({ connectionsMax, onRequest }: HttpServerOption
     headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     maxHeaderSize: HEADER_BYTES_MAX, connectionsCheckingInterval: CHECK_INTERVAL_MS, noDelay: true,
   });
-  server.maxConnections = connectionsMax;
-  server.on('request', (request, response) => onRequest(request, response, 'nothing'));
-  server.on('checkContinue', (request, response) => onRequest(request, response, 'continue'));
+  server.maxConnections = connectionsMax + SURPLUS_MAX;
+  const isSurplus = watchSurplus(server, connectionsMax);
+  const take = (request: IncomingMessage, response: ServerResponse, expects: 'nothing' | 'continue'): void => {
+    if (isSurplus(request.socket)) answerOverloaded(response, connectionsMax);
+    else onRequest(request, response, expects);
+  };
+  server.on('request', (request, response) => take(request, response, 'nothing'));
+  server.on('checkContinue', (request, response) => take(request, response, 'continue'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerClientError(error, socket));
   return server;
+}
+
+/** A connection that came over the limit stays one: its caller is told once, and it ends. */
+function watchSurplus(server: Server, connectionsMax: number): (socket: Socket) => boolean {
+  const surplus = new WeakSet<Socket>();
+  let open = 0;
+  server.on('connection', (socket: Socket) => {
+    open += 1;
+    if (open > connectionsMax) surplus.add(socket);
+    socket.once('close', () => { open -= 1; });
+  });
+  return (socket) => surplus.has(socket);
+}
+
+function answerOverloaded(response: ServerResponse, connectionsMax: number): void {
+  const problem = new PilotlightError('OVERLOADED', `this host holds ${connectionsMax} connections a thread already; try again when some have closed`);
+  const requestId = randomUUID();
+  response.writeHead(problem.status, {
+    'Content-Type': 'application/problem+json', 'Retry-After': String(problem.retryAfterS), 'Pilotlight-Request-Id': requestId, 'Connection': 'close',
+  });
+  response.end(JSON.stringify(problemBody(problem, requestId)));
 }
 
 function toProblem(error: NodeJS.ErrnoException): PilotlightError | undefined {
