@@ -192,9 +192,9 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     what: 'Try again after `Retry-After`. The log names the function that was running when the process died.',
   },
   OVERLOADED: {
-    audience: 'nobody yet',
-    when: 'The process has used up its file descriptors or threads. Connections wait in the kernel\'s queue until some are free.',
-    what: 'Try again later, or raise the limit (`ulimit -n`).',
+    audience: 'caller',
+    when: 'An ingress thread holds as many connections as it may (20,000).',
+    what: 'Try again after `Retry-After`, on another connection. Callers that keep many idle connections are the usual cause.',
   },
   DEADLINE: {
     audience: 'caller',
