@@ -101,6 +101,15 @@ TEST("an output's value is in every element") {
   CHECK_EQUAL(int{last}, 0x3e00);
 }
 
+TEST("an output of more bytes than can be counted is refused") {
+  FakePool pool("output z float32 [batch,batch,batch,batch,batch,batch,batch,batch]");
+  pool.LoadAndOpen();
+  auto job = pool.NewJob();
+  job->inputs = Rows(256, 3.0f);
+  CHECK(pool.Submit(job).ok());
+  CHECK_EQUAL(pool.finished->Await(1)[0]->status.code, Code::kNoMemory);
+}
+
 TEST("a string output holds its text") {
   FakePool pool("output z string [batch]\noutput-value z deutsch");
   pool.LoadAndOpen();

@@ -1,6 +1,7 @@
 #include "fake/fake_tensors.h"
 
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -8,9 +9,15 @@ namespace pilotlight {
 
 namespace {
 
+// Beyond all numbers: the largest, which no system gives.
+size_t Product(size_t a, size_t b) {
+  size_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX : product;
+}
+
 size_t ElementCount(const std::vector<int64_t>& shape) {
   size_t count = 1;
-  for (const int64_t size : shape) count *= static_cast<size_t>(size);
+  for (const int64_t size : shape) count = Product(count, static_cast<size_t>(size));
   return count;
 }
 
@@ -104,7 +111,7 @@ Tensor FakeOutput(const FakeModel& model, size_t output, const std::vector<Tenso
     tensor.strings = echo != nullptr ? echo->strings : std::vector<std::string>(count, scripted == model.output_values.end() ? "" : scripted->second);
     return tensor;
   }
-  tensor.bytes = Bytes::Allocate(count * ElementBytes(spec.type));
+  tensor.bytes = Bytes::Allocate(Product(count, ElementBytes(spec.type)));
   if (tensor.bytes.data() == nullptr) return tensor;  // the caller sees it
   if (answer == FakeAnswer::kNan && HasNan(spec.type)) {
     FillWith(tensor, std::nan(""));
