@@ -3,7 +3,7 @@
 import { BenchHost } from './bench-host.ts';
 import { load, unserved, type LoadResult } from './load.ts';
 import { compare, report, type BenchCase, type Measure } from './measure.ts';
-import { LIGHT, RESNET50, writeRawFunction, type RawFunction } from './raw-function.ts';
+import { LIGHT, PATIENT, RESNET50, writeRawFunction, type RawFunction } from './raw-function.ts';
 import { Rival } from './rival.ts';
 import { Scratch } from './scratch.ts';
 
@@ -25,7 +25,7 @@ export const isolation: BenchCase = {
   async run({ effort }) {
     const { rounds, seconds } = effort === 'quick' ? { rounds: 1, seconds: 1 } : { rounds: 9, seconds: 6 };
     await using scratch = await Scratch.make();
-    const heavy = await writeRawFunction(scratch, { name: 'heavy', model: RESNET50 });
+    const heavy = await writeRawFunction(scratch, { name: 'heavy', model: RESNET50, pool: { queue: PATIENT } });
     const light = await writeRawFunction(scratch, { name: 'light', model: LIGHT });
     await using host = await BenchHost.start(scratch);
     await host.deploy(heavy.folder);

@@ -17,6 +17,12 @@ export const RESNET50: RawModel = { bytes: () => resnet50(), input: 'image', sha
 export const LIGHT: RawModel = { bytes: () => mlp([64, 128, 10]), input: 'x', shape: [1, 64], output: 'y' };
 export const WEIGHTS_64_MIB: RawModel = { bytes: () => weights64MiB(), input: 'x', shape: [1, 1024], output: 'y' };
 
+/** Takes and gives what WEIGHTS_64_MIB does. */
+export const NO_WEIGHTS: RawModel = { ...WEIGHTS_64_MIB, bytes: () => mlp([1024, 4, 1024]) };
+
+/** A pool's `queue` for models that run long: others on the machine may hold them up by seconds. */
+export const PATIENT = { max: 64, timeoutMs: 10_000 };
+
 export interface RawFunction {
   readonly folder: string;
   readonly path: string;
@@ -30,10 +36,12 @@ export interface RawFunctionOptions {
   readonly model: RawModel;
   /** Fields of the manifest's model, beside its path. */
   readonly pool?: Readonly<Record<string, unknown>>;
+  /** In the scratch folder; default: the function's name. */
+  readonly folder?: string;
 }
 
-export async function writeRawFunction(scratch: Scratch, { name, model, pool = {} }: RawFunctionOptions): Promise<RawFunction> {
-  const folder = await scratch.subfolder(name);
+export async function writeRawFunction(scratch: Scratch, { name, model, pool = {}, folder: place = name }: RawFunctionOptions): Promise<RawFunction> {
+  const folder = await scratch.subfolder(place);
   const path = `/${name}`;
   const files = { model: join(folder, 'model.onnx'), body: join(folder, 'body.bin') };
   await writeFile(files.model, model.bytes());
