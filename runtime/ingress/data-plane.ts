@@ -4,6 +4,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { realClock } from '../clock.ts';
 import { assert, PilotlightError } from '../errors.ts';
 import { versionLabel, type FunctionVersion } from '../function.ts';
+import { keepLoopsInterruptible } from '../isolates/interruptible-loops.ts';
 import { Isolate } from '../isolates/isolate.ts';
 import type { Acquired, EngineModule, LogLevel } from '../isolates/setup.ts';
 import { VersionIsolates, type ReadSecrets, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
@@ -120,6 +121,7 @@ export class DataPlaneThreads implements DataPlane {
 
   /** Resolves when every ingress thread takes orders. */
   static async open(options: DataPlaneOptions): Promise<DataPlaneThreads> {
+    keepLoopsInterruptible();
     const plane = new DataPlaneThreads(options, await GoldenLine.open());
     try {
       await Promise.all(plane.#threads.map((thread) => thread.started()));

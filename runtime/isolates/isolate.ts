@@ -42,7 +42,7 @@ export class Isolate {
   #state: State = 'starting';
   #lastError: string | undefined;
   #onClosed: (() => void) | undefined;
-  #watch: PulseWatch | undefined;
+  readonly #watch: PulseWatch;
 
   /** Use `startIsolate`. */
   constructor(setup: IsolateSetup, listener: IsolateListener, onStarted: (unfit: string | undefined) => void) {
@@ -54,6 +54,7 @@ export class Isolate {
       env: {}, execArgv: [], stdout: true, stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(setup.limits.heapMiB) },
     });
+    this.#watch = this.#watchPulse(onStarted);
     this.#worker.on('message', (news: FromIsolate) => this.#hear(news, onStarted));
     this.#worker.on('error', (error: unknown) => { this.#lastError = describeError(error); });
     this.#exited = new Promise((resolve) => {
@@ -120,11 +121,18 @@ export class Isolate {
   #started(onStarted: (unfit: string | undefined) => void): void {
     if (this.#state !== 'starting') return;
     this.#state = 'ready';
-    this.#watch = new PulseWatch({
-      pulse: new Int32Array(this.#pulse), limitBytes: this.setup.limits.heapMiB * 1024 * 1024, clock: realClock,
-      residentBytes, onHoarding: (grownBytes) => this.#listener.hoarding(this, grownBytes),
-    });
     onStarted(undefined);
+  }
+
+  #watchPulse(onStarted: (unfit: string | undefined) => void): PulseWatch {
+    const { heapMiB } = this.setup.limits;
+    return new PulseWatch({
+      pulse: new Int32Array(this.#pulse), limitBytes: heapMiB * 1024 * 1024, clock: realClock, residentBytes,
+      onHoarding: (grownBytes) => {
+        if (this.#state === 'starting') onStarted(`it outgrew limits.heapMiB (${heapMiB} MiB) while it was imported`);
+        else if (this.#state === 'ready') this.#listener.hoarding(this, grownBytes);
+      },
+    });
   }
 
   #acquire(ask: number, key: string, binding: string): void {
@@ -137,7 +145,7 @@ export class Isolate {
   #exit(code: number, onStarted: (unfit: string | undefined) => void): void {
     const before = this.#state;
     this.#state = 'ended';
-    this.#watch?.close();
+    this.#watch.close();
     const reason = this.#lastError ?? describeExit(code);
     if (before === 'starting') onStarted(reason);
     if (before === 'ready') this.#listener.lost(this, reason);
