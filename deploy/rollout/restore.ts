@@ -96,7 +96,7 @@ async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFir
     const late = (): Error => new PilotlightError('DEADLINE', `it was not warm within limits.initTimeoutMs (${initTimeoutMs} ms)`);
     try {
       await timed(parts, owner.one, 'load', () => within(
-        parts.residency.ensure(spec.key, { reason: 'restart', function: name, binding, timeoutMs: initTimeoutMs }),
+        parts.residency.ensure(spec.key, { reason: 'restart', function: name, binding, timeoutMs: initTimeoutMs, provenBy: pool }),
         { clock: parts.clock, signal: parts.signal, limitMs: initTimeoutMs, late }));
       loaded.add(spec.key);
     } catch (error) {

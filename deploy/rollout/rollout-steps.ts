@@ -4,9 +4,9 @@ import type { EngineControl } from '../../runtime/engine/port.ts';
 import { PilotlightError, assert } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
-import type { LoadRecord } from '../../runtime/records.ts';
+import type { WarmRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
-import type { Residency } from '../../runtime/residency/residency.ts';
+import type { Ensured, Residency } from '../../runtime/residency/residency.ts';
 import { routeLabel } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { FunctionState, Store, StoredVersion } from '../store/store.ts';
@@ -47,7 +47,7 @@ export class RolloutSteps {
   #isUnchanged = false;
   #stored: StoredVersion | undefined;
   #plan: VersionPlan | undefined;
-  #loads: readonly LoadRecord[] = [];
+  #warmRuns: readonly (readonly WarmRecord[])[] = [];
   #release: () => void = () => {};
 
   constructor(parts: RolloutParts, target: RolloutTarget) {
@@ -145,35 +145,33 @@ export class RolloutSteps {
 
   async #load(tell: StepTeller): Promise<string> {
     const { pools } = this.#planned();
-    const loads: LoadRecord[] = [];
+    const ensured: Ensured[] = [];
     for (const pool of pools) {
-      const load = await this.#loadPool(pool);
-      if (load === undefined) tell.progress(`${pool.binding} is resident already`);
-      else {
-        loads.push(load);
-        tell.progress(`${pool.binding} loaded and warmed in ${(load.endMs - load.startMs).toFixed(0)} ms`);
-      }
+      const one = await this.#loadPool(pool);
+      ensured.push(one);
+      tell.progress(`${pool.binding} ${describeEnsured(one)}`);
     }
-    this.#loads = loads;
+    this.#warmRuns = ensured.flatMap(({ load, proof }) => [load?.warm ?? [], proof ?? []]);
+    const loads = ensured.filter(({ load }) => load !== undefined);
     return loads.length === 0 ? 'nothing to load' : countOf(loads.length, 'pool');
   }
 
-  async #loadPool({ spec, function: name, binding }: PoolPlan): Promise<LoadRecord | undefined> {
+  async #loadPool(pool: PoolPlan): Promise<Ensured> {
+    const { spec, function: name, binding } = pool;
     const { residency, clock, signal } = this.#parts;
     const { initTimeoutMs } = this.#planned().function.limits;
-    const loading = residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs: initTimeoutMs });
-    const ensured = await within(loading, {
+    const loading = residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs: initTimeoutMs, provenBy: pool });
+    return within(loading, {
       clock, signal, limitMs: initTimeoutMs,
       late: () => new PilotlightError('WARMUP_FAILED',
         `${name}'s model ${binding} was not loaded and warm within limits.initTimeoutMs (${initTimeoutMs} ms); a larger limit or fewer warm inputs would do`),
     });
-    return ensured.load;
   }
 
   async #warm(): Promise<string> {
-    const runs = this.#loads.flatMap(({ warm }) => warm);
+    const runs = this.#warmRuns.flat();
     const spentMs = runs.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
-    const slots = this.#loads.reduce((sum, { warm }) => sum + new Set(warm.map(({ slot }) => slot)).size, 0);
+    const slots = this.#warmRuns.reduce((sum, warm) => sum + new Set(warm.map(({ slot }) => slot)).size, 0);
     return runs.length === 0 ? 'all pools are warm already' : `${countOf(runs.length, 'run')} on ${countOf(slots, 'slot')}, ${spentMs.toFixed(0)} ms in all`;
   }
 
@@ -231,6 +229,11 @@ export class RolloutSteps {
     assert(this.#plan !== undefined, 'a step ran before the plan');
     return this.#plan;
   }
+}
+
+function describeEnsured({ load, proof }: Ensured): string {
+  if (load !== undefined) return `loaded and warmed in ${(load.endMs - load.startMs).toFixed(0)} ms`;
+  return proof === undefined ? 'is resident already' : `is resident already, warmed with ${countOf(proof.length, 'run')} more`;
 }
 
 function stateAfter(kind: 'deploy' | 'rollback', version: string, before: FunctionState | undefined): FunctionState {

@@ -63,7 +63,7 @@ async function bindModel(stored: StoredVersion, binding: string, model: Manifest
     function: stored.name,
     binding,
     residency: model.residency,
-    warm: { runs: model.warm.runs, samples: () => readSamples(stored, model) },
+    warm: { id: warmId(stored, model), runs: model.warm.runs, samples: () => readSamples(stored, model) },
   };
   return { model: { binding, pool, signature, preload: model.preload }, pool: plan };
 }
@@ -89,6 +89,13 @@ async function inspect(stored: StoredVersion, binding: string, pool: PoolSpec, e
 async function readSamples({ folder, bundle }: StoredVersion, model: ManifestModel): Promise<readonly WarmSample[]> {
   const paths = warmInputPaths(model.warm.inputs, Object.keys(bundle.files));
   return Promise.all(paths.map(async (path) => parseWarmSample(path, await readFile(join(folder, path), 'utf8'))));
+}
+
+/** The same for the same samples and runs, whichever version brings them. */
+function warmId({ bundle }: StoredVersion, { warm }: ManifestModel): string {
+  const paths = warmInputPaths(warm.inputs, Object.keys(bundle.files));
+  const identity = [warm.runs, ...paths.map((path) => bundle.files[path]?.sha256)];
+  return createHash('sha256').update(identity.join(' ')).digest('hex').slice(0, 16);
 }
 
 function goldenCase(folder: string, golden: ManifestGolden): GoldenCase {

@@ -20,6 +20,8 @@ export interface PoolPlan {
   readonly binding: string;
   readonly residency: 'lru' | 'pinned';
   readonly warm: {
+    /** Names the samples and runs: a pool that was warmed with them once while it is loaded need not be again. */
+    readonly id: string;
     /** Runs of each sample on each slot; at least 2, since a slot's first run is never like its second. */
     readonly runs: number;
     /** Read at each load, so that samples cost no memory meanwhile. Empty: zeros over the grid of shapes. */

@@ -9,9 +9,9 @@ import { PoolResidency, type Ask } from './residency.ts';
 
 const ASK: Ask = { reason: 'request', function: 'digits', binding: 'DIGITS' };
 
-function planOf(key: string, samples: PoolPlan['warm']['samples'] = async () => []): PoolPlan {
+function planOf(key: string, samples: PoolPlan['warm']['samples'] = async () => [], id = 'zeros'): PoolPlan {
   const spec = { key, backend: 'fake', path: '/m.fake', device: 'cpu', slots: 2, threads: 1, queue: { max: 1, timeoutMs: 1 } } as const;
-  return { spec, function: 'digits', binding: 'DIGITS', residency: 'lru', warm: { runs: 2, samples } };
+  return { spec, function: 'digits', binding: 'DIGITS', residency: 'lru', warm: { id, runs: 2, samples } };
 }
 
 function setUp(loadWaitersMax = 10) {
@@ -39,6 +39,36 @@ describe('residency', () => {
     assert.equal((await residency.ensure('a', ASK)).start, 'warm');
     assert.equal(loads.length, 1);
     assert.equal(loads[0]?.warm.length, 4);
+  });
+
+  test('a version that shares a resident pool is proven by its own samples, once, and its fault is not the pool\'s', async () => {
+    const { engine, loads, residency } = setUp();
+    const sampleOf = (name: string) => async () => [{ name, inputs: { x: { type: 'float32', shape: [1, 2], data: new Float32Array(2) } } as const }];
+    const [first, second, broken] = [planOf('a'), planOf('a', sampleOf('second.json'), 'second'), planOf('a', sampleOf('broken.json'), 'broken')];
+    residency.declare('digits@1', [first]);
+    await residency.ensure('a', { ...ASK, provenBy: first });
+    assert.equal(engine.runs.length, 4);
+    residency.declare('other@1', [second]);
+    const proven = await residency.ensure('a', { ...ASK, provenBy: second });
+    assert.deepEqual([proven.start, proven.proof?.length, engine.runs.length], ['warm', 4, 8]);
+    assert.equal((await residency.ensure('a', { ...ASK, provenBy: second })).proof, undefined);
+    engine.before = (operation) => {
+      if (operation === 'run') throw new PilotlightError('BAD_TENSOR', 'input "x" has the wrong shape');
+    };
+    residency.declare('third@1', [broken]);
+    await assert.rejects(residency.ensure('a', { ...ASK, provenBy: broken }), { code: 'WARMUP_FAILED', message: /broken\.json/ });
+    await residency.forget('third@1');
+    assert.deepEqual([(await residency.ensure('a', ASK)).start, loads.length], ['warm', 1]);
+  });
+
+  test('a load on demand is warmed by the samples of the function that asks, not by those of another that shares the pool', async () => {
+    const { engine, residency } = setUp();
+    const plain = planOf('a');
+    const other = { ...planOf('a', () => Promise.reject(new Error('the samples of another')), 'other'), function: 'other' };
+    residency.declare('digits@1', [plain]);
+    residency.declare('other@1', [other]);
+    assert.equal((await residency.ensure('a', ASK)).start, 'cold');
+    assert.equal(engine.runs.length, 4);
   });
 
   test('fault 29: a thousand cold requests at once make exactly one load, the others join it', async () => {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { EngineControl, PoolStats } from '../engine/port.ts';
+import type { Signature } from '../engine/tensor.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
 import type { LoadRecord, Start, WarmRecord } from '../records.ts';
 import type { PoolPlan } from './pool-plan.ts';
@@ -16,12 +17,16 @@ export interface Ask {
   /** Bound on load and warm-up together. */
   readonly timeoutMs?: number;
   readonly onWarm?: (record: WarmRecord) => void;
+  /** The pool must have been warmed, and its answers checked, by these samples too, also when it is resident already. */
+  readonly provenBy?: PoolPlan;
 }
 
 export interface Ensured {
   readonly start: Start;
   readonly loadId?: string;
   readonly load?: LoadRecord;
+  /** Runs of `provenBy` on a pool that others had loaded. */
+  readonly proof?: readonly WarmRecord[];
 }
 
 export type PoolState = 'absent' | 'loading' | 'resident' | 'failed' | 'unloading';
@@ -77,6 +82,9 @@ interface Pool {
   load: Load | undefined;
   failure: Failure | undefined;
   unload: Promise<void> | undefined;
+  /** Since it was loaded: what it takes, and the ids of the samples that it was warmed with. */
+  signature: Signature | undefined;
+  readonly warmedWith: Set<string>;
 }
 
 const MOVES: Readonly<Record<PoolState, readonly PoolState[]>> = {
@@ -111,6 +119,13 @@ export class PoolResidency implements Residency {
   }
 
   async ensure(key: string, ask: Ask): Promise<Ensured> {
+    const startMs = this.#options.clock.nowMs();
+    const ensured = await this.#ensureLoaded(key, ask);
+    const proof = ask.provenBy === undefined ? [] : await this.#prove(key, ask, ask.provenBy, startMs + (ask.timeoutMs ?? this.#options.loadTimeoutMs));
+    return proof.length === 0 ? ensured : { ...ensured, proof };
+  }
+
+  async #ensureLoaded(key: string, ask: Ask): Promise<Ensured> {
     await this.#pools.get(key)?.unload;
     const pool = this.#pools.get(key);
     assert(pool !== undefined, `pool ${key} was asked for but no version declares it`);
@@ -144,6 +159,16 @@ export class PoolResidency implements Residency {
     });
   }
 
+  /** A sample that fails is its own version's fault: the pool stays for the others. */
+  async #prove(key: string, ask: Ask, plan: PoolPlan, deadlineMs: number): Promise<readonly WarmRecord[]> {
+    const pool = this.#pools.get(key);
+    if (pool?.signature === undefined || pool.warmedWith.has(plan.warm.id)) return [];
+    const onRun = ask.onWarm ?? (() => {});
+    const records = await warmUp(this.#options.engine, { plan, signature: pool.signature, deadlineMs, onRun });
+    pool.warmedWith.add(plan.warm.id);
+    return records;
+  }
+
   async #join(pool: Pool, load: Load): Promise<Ensured> {
     if (load.waiters >= this.#options.loadWaitersMax) {
       throw new PilotlightError('TOO_BUSY', `${load.waiters} requests already wait for ${describe(pool)} to load; loadWaitersMax allows no more`);
@@ -175,7 +200,7 @@ export class PoolResidency implements Residency {
 
   async #load(pool: Pool, ask: Ask, loadId: string): Promise<LoadRecord> {
     const { engine, clock, onLoad } = this.#options;
-    const { plan } = pool;
+    const plan = planFor(pool, ask);
     const { key } = plan.spec;
     const startMs = clock.nowMs();
     const deadlineMs = startMs + (ask.timeoutMs ?? this.#options.loadTimeoutMs);
@@ -198,6 +223,9 @@ export class PoolResidency implements Residency {
       }
       move(pool, 'resident');
       pool.failure = undefined;
+      pool.signature = loaded.signature;
+      pool.warmedWith.clear();
+      pool.warmedWith.add(plan.warm.id);
       const record = { ...told, endMs: clock.nowMs(), steps, warm, joined: pool.load?.waiters ?? 0 };
       onLoad(record);
       return record;
@@ -242,7 +270,12 @@ export class PoolResidency implements Residency {
 }
 
 function newPool(plan: PoolPlan): Pool {
-  return { key: plan.spec.key, plans: new Map(), plan, state: 'absent', load: undefined, failure: undefined, unload: undefined };
+  return { key: plan.spec.key, plans: new Map(), plan, state: 'absent', load: undefined, failure: undefined, unload: undefined, signature: undefined, warmedWith: new Set() };
+}
+
+/** Whoever asks is warmed for first; a version of another function that shares the pool must not fail this one's load by its samples. */
+function planFor(pool: Pool, { provenBy, function: name, binding }: Ask): PoolPlan {
+  return provenBy ?? [...pool.plans.values()].findLast((plan) => plan.function === name && plan.binding === binding) ?? pool.plan;
 }
 
 function newestPlan(pool: Pool): PoolPlan {

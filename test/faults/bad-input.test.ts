@@ -94,9 +94,9 @@ const MISTAKES: readonly Mistake[] = [
     source: { manifest: MODEL_MANIFEST, files: { 'model.onnx': tiny('unknown-operator.onnx') } },
   },
   {
-    what: 'fault 6: a warm sample that the model does not take', told: /WARMUP_FAILED: .*ADD.*bad\.json/,
+    what: 'fault 6: a warm sample that the model does not take, though the model is loaded already,', told: /WARMUP_FAILED: .*ADD.*bad\.json/,
     source: {
-      manifest: { models: { ADD: { path: 'model.onnx', slots: 2, warm: { inputs: ['bad.json'] } } } },
+      manifest: { models: { ADD: { path: 'model.onnx', slots: 1, warm: { inputs: ['bad.json'] } } } },
       files: { 'model.onnx': tiny('add-three.onnx'), 'bad.json': JSON.stringify({ inputs: { z: { type: 'float32', shape: [1], data: [1] } } }) },
     },
   },
