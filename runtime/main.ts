@@ -29,10 +29,12 @@ const LOAD_TIMEOUT_MS = 60_000;
 const REMEMBER_EVERY_MS = 5_000;
 /** So that the supervisor can name who was running when native code took the process down. */
 const TELL_RUNNING_EVERY_MS = 200;
+const RAN_JUST_NOW_MS = 2_000;
 /** Longest silence inside a request's body. */
 const BODY_IDLE_TIMEOUT_MS = 10_000;
 
 // Before the first wait of this module: the timer that reads it runs while `run` still starts.
+const lastSeenMs = new Map<string, number>();
 let toldRunning = '';
 
 const link = await HostLink.connect();
@@ -115,8 +117,12 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   }
 }
 
+/** A function that crashes the process is often between two looks: what ran a moment ago counts as running. */
 function tellRunning(versions: readonly VersionStatus[]): void {
-  const names = [...new Set(versions.filter(({ inFlight }) => inFlight > 0).map(({ name }) => name))].sort();
+  const nowMs = realClock.nowMs();
+  for (const { name, inFlight } of versions) if (inFlight > 0) lastSeenMs.set(name, nowMs);
+  for (const [name, seenMs] of lastSeenMs) if (nowMs - seenMs > RAN_JUST_NOW_MS) lastSeenMs.delete(name);
+  const names = [...lastSeenMs.keys()].sort();
   if (names.join() === toldRunning) return;
   toldRunning = names.join();
   link.running(names);

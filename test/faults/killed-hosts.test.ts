@@ -120,10 +120,10 @@ test('fault 21: a crash in native code ends the host process only, and the log n
   const host = await start();
   await host.deploy(write('root', { says: 'root', route: '/' }));
   // More runs than the warm-up and the golden requests of two isolates can be.
-  await host.deploy(write('crashes', { says: 'crashes', route: '/crashes', script: ['run-ms 5', 'crash-run 80'] }));
+  await host.deploy(write('crashes', { says: 'crashes', route: '/crashes', script: ['run-ms 5', 'crash-run 300'] }));
   const load = new Load(host.port, 2);
   const results: (number | string)[] = [];
-  do results.push((await askOnce(host.port, '/crashes')).result); while (results.at(-1) === 200 && results.length < 100);
+  do results.push((await askOnce(host.port, '/crashes')).result); while (results.at(-1) === 200 && results.length < 400);
   assert.equal(results.at(-1), 'ECONNRESET');
   assert.match(String((await host.event('host.died'))['msg']), /the host was killed by SIGABRT while running (crashes|crashes, root); it is started again at once/);
   await host.ready(2);
