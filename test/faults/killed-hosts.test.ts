@@ -66,7 +66,7 @@ for (const [round, steps] of rounds.entries()) {
     const host = await start();
     await host.deploy(write('root', { says: `old ${round}`, route: '/' }));
     let old = `old ${round}`;
-    const load = new Load(host.port, 2);
+    using load = new Load(host.port, 2);
     for (const [index, step] of steps.entries()) {
       const says = `new ${round} ${index}`;
       const folder = write('root', { says, route: '/', script: ['load-ms 50'] });
@@ -97,7 +97,7 @@ test('fault 21: kill -9 of a serving host refuses nobody, and it is ready when w
   }
   for (const path of ['/third', '/', '/second']) assert.equal((await askOnce(host.port, path)).result, 200);
   await lastUsed(host, ['second', 'root', 'third']);
-  const load = new Load(host.port, 4);
+  using load = new Load(host.port, 4);
   await load.answers('root', 20);
   const deadPid = host.logs.find(({ event, port }) => event === 'host.ready' && port !== undefined)?.pid;
   host.killHost();
@@ -121,7 +121,7 @@ test('fault 21: a crash in native code ends the host process only, and the log n
   await host.deploy(write('root', { says: 'root', route: '/' }));
   // More runs than the warm-up and the golden requests of two isolates can be.
   await host.deploy(write('crashes', { says: 'crashes', route: '/crashes', script: ['run-ms 5', 'crash-run 300'] }));
-  const load = new Load(host.port, 2);
+  using load = new Load(host.port, 2);
   const results: (number | string)[] = [];
   do results.push((await askOnce(host.port, '/crashes')).result); while (results.at(-1) === 200 && results.length < 400);
   assert.equal(results.at(-1), 'ECONNRESET');

@@ -38,7 +38,7 @@ test('fault 21: kill -9 of the host under load refuses no connection, and only r
   const { port } = await portsOf(supervised);
   const clients = 8;
   const kills = 3;
-  const load = new Load(port, clients);
+  using load = new Load(port, clients);
   for (let round = 1; round <= kills; round += 1) {
     const { pid } = await supervised.event('fake.ready', round);
     await load.answers(String(pid), 50);
@@ -56,7 +56,7 @@ test('fault 21: while a host takes long to start clients are told RESTARTING, an
   const { port, adminPort } = await portsOf(supervised);
   process.kill((await supervised.event('fake.ready')).pid, 'SIGKILL');
   const next = await supervised.event('fake.up', 2);
-  const load = new Load(port, 8);
+  using load = new Load(port, 8);
   await load.answers('RESTARTING', 50);
   assert.equal((await askOnce(adminPort, '/livez')).result, 200);
   assert.equal((await askOnce(adminPort, '/readyz')).result, 503);
@@ -103,7 +103,7 @@ test('fault 51: SIGTERM under load fails no request that the host took', TIME, a
   const supervised = start();
   const { port } = await portsOf(supervised);
   const clients = 8;
-  const load = new Load(port, clients);
+  using load = new Load(port, clients);
   await load.answers('', 100);
   supervised.kill('SIGTERM');
   assert.deepEqual(await supervised.ended, { exitCode: 0, message: '' });

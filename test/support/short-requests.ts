@@ -21,8 +21,8 @@ export function askOnce(port: number, path = '/'): Promise<Outcome> {
   });
 }
 
-/** Keeps `clients` requests going until it is stopped; counts results. */
-export class Load {
+/** Keeps `clients` requests going until it is stopped; counts results. To be held by `using`: a test that fails must not go on asking. */
+export class Load implements Disposable {
   readonly counts = new Map<number | string, number>();
   readonly #ended: Promise<unknown>;
   readonly #waiters: { body: string; left: number; resolve: () => void }[] = [];
@@ -43,6 +43,10 @@ export class Load {
     this.#state = 'stopping';
     await this.#ended;
     return this.counts;
+  }
+
+  [Symbol.dispose](): void {
+    this.#state = 'stopping';
   }
 
   #count({ result, body }: Outcome): void {
