@@ -12,7 +12,7 @@ export default {
     const body = new Uint8Array(await request.arrayBuffer());
     let image: Float32Array;
     try {
-      // A span of its own in the request's trace: `pilotlight why REQUEST_ID` tells how long the picture took.
+      // A span of its own in the request's trace: it tells how long the picture took.
       image = await context.span('read picture', () => imageOf(readPng(body)));
     } catch (error) {
       if (error instanceof BadPicture) return Response.json({ error: error.message }, { status: 400 });

@@ -137,8 +137,15 @@ test('a lease holds a pool that had to be loaded, and is given back once', async
 });
 
 test('a preload that fails is nobody’s unhandled rejection', async () => {
-  const { model, asked } = scene([notResident()], () => Promise.reject(new PilotlightError('LOAD_FAILED', 'x')));
+  const { model, asked } = scene([notResident(), notResident()], () => Promise.reject(new PilotlightError('LOAD_FAILED', 'x')));
   model.preload();
   await new Promise((resolve) => { setImmediate(resolve); });
   assert.deepEqual(asked, ['pool-1 DIGITS']);
+});
+
+test('a run beside a preload is told after the load that made its request cold', async () => {
+  const { model, told } = scene([notResident(), notResident(), ran(), ran()], async () => ({ start: 'cold', loadId: 'l1' }));
+  model.preload();
+  await model.run(INPUTS);
+  assert.deepEqual(told.map(({ start, loadId }) => [start, loadId]), [['cold', 'l1'], ['warm', undefined]]);
 });

@@ -40,6 +40,7 @@ export class BoundModel implements Model {
   readonly #model: ModelBinding;
   readonly #engines: Engines;
   readonly #scope: RunScope;
+  #preloading: Promise<void> | undefined;
 
   constructor(model: ModelBinding, engines: Engines, scope: RunScope) {
     this.#model = model;
@@ -53,6 +54,8 @@ export class BoundModel implements Model {
     const limits = this.#limits(options, acquireMs);
     const wait: Wait = { start: 'warm', loadId: undefined };
     try {
+      // The load's answer must be told before the request's: it is what made the request cold.
+      if (this.#preloading !== undefined) await orGiveUp(this.#preloading, limits, binding);
       const result = await this.#whenResident(limits, wait, () => this.#engines.client.run(pool.key, signature, inputs, limits));
       this.#tell(wait, acquireMs, result, undefined);
       return result.outputs;
@@ -85,7 +88,11 @@ export class BoundModel implements Model {
 
   /** Starts the load beside the handler; a failure shows when the handler runs the model. */
   preload(): void {
-    this.acquire().then((lease) => lease.release(), () => undefined);
+    try {
+      this.#engines.client.hold?.(this.#model.pool.key).release();
+    } catch {
+      this.#preloading = this.acquire().then((lease) => lease.release(), () => undefined);
+    }
   }
 
   #limits(options: RunOptions, nowMs: number): { deadlineMs: number; signal: AbortSignal } {

@@ -34,7 +34,7 @@ function errorLabels(labels: RequestLabels): Labels | undefined {
 
 function httpLabels(labels: RequestLabels): Labels {
   return {
-    [A.httpMethod]: labels.method, [A.httpRoute]: labels.route, [A.httpStatus]: labels.status, [A.urlScheme]: 'http', [A.errorType]: labels.errorCode,
+    [A.httpMethod]: labels.method, [A.httpRoute]: labels.route.slice(labels.route.indexOf('/')), [A.httpStatus]: labels.status, [A.urlScheme]: 'http', [A.errorType]: labels.errorCode,
   };
 }
 

@@ -36,7 +36,7 @@ export function addInvoke(program: Command, terminal: Terminal): void {
     .option('-H, --header <header...>', 'a header, "name: value"')
     .option('--url <url>', 'where functions answer (default: the address in the settings)')
     .option('-v, --verbose', 'show status and headers too')
-    .addHelpText('after', '\nExamples:\n  pilotlight invoke digits --data @functions/digits/samples/3.png -v\n  pilotlight invoke /hello/Ada\n')
+    .addHelpText('after', '\nExamples:\n  pilotlight invoke digits --data @functions/digits/samples/3-001.png -v\n  pilotlight invoke /hello/Ada\n')
     .action(async (target: string, options: InvokeOptions) => {
       const found = target.startsWith('/') ? { method: undefined, path: target } : await firstRoute(target, options, terminal);
       const body = options.data === undefined ? undefined : await readBody(options.data, terminal);
