@@ -51,12 +51,15 @@ test('fault 59: a cold start is exported also when the caller does not sample, i
     const { parentSpanId } = await named(TRACE_ID, name);
     return ofTrace(TRACE_ID).find(({ spanId }) => spanId === parentSpanId)?.name ?? parentSpanId ?? 'none';
   };
-  const nesting = { 'POST /cold/:what': CALLER_SPAN_ID, 'invoke cold': 'POST /cold/:what', 'own work': 'invoke cold', acquire: 'invoke cold', load: 'acquire', warm: 'load', queue: 'invoke cold', execute: 'invoke cold' };
+  const nesting = {
+    'POST /cold/:what': CALLER_SPAN_ID, 'invoke cold': 'POST /cold/:what', 'own work': 'invoke cold', acquire: 'invoke cold',
+    load: 'acquire', warm: 'load', queue: 'invoke cold', execute: 'invoke cold',
+  };
   for (const [name, parent] of Object.entries(nesting)) assert.equal(await parentOf(name), parent, name);
   assert.equal(server.kind, 2);
   const { attributes, resource } = server;
   assert.deepEqual(
-    [attributes['http.request.method'], attributes['http.route'], attributes['http.response.status_code'], attributes['url.path'], attributes['faas.name'], attributes['faas.trigger'], attributes['faas.coldstart']],
+    ['http.request.method', 'http.route', 'http.response.status_code', 'url.path', 'faas.name', 'faas.trigger', 'faas.coldstart'].map((name) => attributes[name]),
     ['POST', '/cold/:what', 200, '/cold/7', 'cold', 'http', true],
   );
   assert.equal(attributes['faas.invocation.id'], answer.headers.get('pilotlight-request-id'));
