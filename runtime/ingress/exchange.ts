@@ -7,6 +7,7 @@ import { STREAMED, type AnswerHead, type HandlerDetails, type HandlerTimes, type
 import type { RequestRecord } from '../records.ts';
 import { readHandlerHeaders } from './answer-headers.ts';
 import { AnswerWriter } from './answer-writer.ts';
+import { deadlinePassed, forCallers, isolateLost, responseTooLarge, unsendable, wrongLength } from './answer-problems.ts';
 import { BodyIntake, tooLarge } from './body-intake.ts';
 import type { BodyOutput } from './body-output.ts';
 import { WheelEntry, type DeadlineWheel } from './deadline-wheel.ts';
@@ -184,7 +185,7 @@ export class Exchange implements Dispatched, Guest {
 
   onLost(): void {
     this.#link = undefined;
-    this.#fail(new PilotlightError('ISOLATE_LOST', `the isolate of ${this.#target.label} that ran this request has ended; another one takes the next`));
+    this.#fail(isolateLost(this.#target.label));
   }
 
   get #target(): Target {
@@ -263,7 +264,7 @@ export class Exchange implements Dispatched, Guest {
       this.#begin(head.status, flat);
       return true;
     } catch (error) {
-      this.#fail(new PilotlightError('BAD_RESPONSE', `the answer of ${this.#target.label} cannot be sent: ${String(error)}`));
+      this.#fail(unsendable(this.#target.label, error));
       return false;
     }
   }
@@ -311,8 +312,7 @@ export class Exchange implements Dispatched, Guest {
   #late(): void {
     if (this.#state === 'answering' && this.#writer.isBlocked) return this.#awaitHandler();
     if (this.#state !== 'answering' && this.#intake?.isOwed === true) return this.#fail(this.#intake.timeoutError());
-    const { limits, label } = this.#target;
-    this.#fail(new PilotlightError('DEADLINE', `${label} has not answered within limits.timeoutMs (${limits.timeoutMs} ms)`));
+    this.#fail(deadlinePassed(this.#target.label, this.#target.limits.timeoutMs));
   }
 
   /** An error answer where that is still possible, else a connection cut short. */
@@ -367,17 +367,4 @@ function pathOf(target: string): string {
 function byteLength(body: WholeBody): number {
   if (body === null) return 0;
   return typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-}
-
-function responseTooLarge(bytesMax: number): PilotlightError {
-  return new PilotlightError('BAD_RESPONSE', `the handler's response has more than ${bytesMax} bytes, which limits.responseBytesMax allows`);
-}
-
-function wrongLength(declared: number, sent: number): PilotlightError {
-  return new PilotlightError('BAD_RESPONSE', `the handler declared ${declared} bytes and sent ${sent}`);
-}
-
-/** What a handler threw is for its log, not for callers. */
-function forCallers(error: ErrorPlain, label: string): ErrorPlain {
-  return error.code === 'HANDLER_FAILED' ? { ...error, message: `the handler of ${label} failed; its log has the reason under this request's id` } : error;
 }

@@ -4,7 +4,7 @@ import { Worker, type MessagePort } from 'node:worker_threads';
 import { realClock } from '../clock.ts';
 import { describeThrown, PilotlightError, toPlainError } from '../errors.ts';
 import { residentBytes } from './process-memory.ts';
-import { PulseWatch } from './pulse-watch.ts';
+import { PulseWatch, WHILE_IMPORTING, WHILE_SERVING, type Patience } from './pulse-watch.ts';
 import type { Acquired, FromIsolate, IsolateSetup, IsolateThreadSetup, LogLine, ToIsolate } from './setup.ts';
 
 /** What an isolate's owner must know. */
@@ -42,7 +42,7 @@ export class Isolate {
   #state: State = 'starting';
   #lastError: string | undefined;
   #onClosed: (() => void) | undefined;
-  readonly #watch: PulseWatch;
+  #watch: PulseWatch;
 
   /** Use `startIsolate`. */
   constructor(setup: IsolateSetup, listener: IsolateListener, onStarted: (unfit: string | undefined) => void) {
@@ -54,7 +54,7 @@ export class Isolate {
       env: {}, execArgv: [], stdout: true, stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(setup.limits.heapMiB) },
     });
-    this.#watch = this.#watchPulse(onStarted);
+    this.#watch = this.#watchPulse(WHILE_IMPORTING, () => onStarted(`it outgrew limits.heapMiB (${setup.limits.heapMiB} MiB) while it was imported`));
     this.#worker.on('message', (news: FromIsolate) => this.#hear(news, onStarted));
     this.#worker.on('error', (error: unknown) => { this.#lastError = describeError(error); });
     this.#exited = new Promise((resolve) => {
@@ -121,18 +121,16 @@ export class Isolate {
   #started(onStarted: (unfit: string | undefined) => void): void {
     if (this.#state !== 'starting') return;
     this.#state = 'ready';
+    this.#watch.close();
+    this.#watch = this.#watchPulse(WHILE_SERVING, (grownBytes) => {
+      if (this.#state === 'ready') this.#listener.hoarding(this, grownBytes);
+    });
     onStarted(undefined);
   }
 
-  #watchPulse(onStarted: (unfit: string | undefined) => void): PulseWatch {
-    const { heapMiB } = this.setup.limits;
-    return new PulseWatch({
-      pulse: new Int32Array(this.#pulse), limitBytes: heapMiB * 1024 * 1024, clock: realClock, residentBytes,
-      onHoarding: (grownBytes) => {
-        if (this.#state === 'starting') onStarted(`it outgrew limits.heapMiB (${heapMiB} MiB) while it was imported`);
-        else if (this.#state === 'ready') this.#listener.hoarding(this, grownBytes);
-      },
-    });
+  #watchPulse(patience: Patience, onHoarding: (grownBytes: number) => void): PulseWatch {
+    const limitBytes = this.setup.limits.heapMiB * 1024 * 1024;
+    return new PulseWatch({ pulse: new Int32Array(this.#pulse), limitBytes, patience, clock: realClock, residentBytes, onHoarding });
   }
 
   #acquire(ask: number, key: string, binding: string): void {

@@ -6,7 +6,7 @@ import { PulseWatch } from './pulse-watch.ts';
 const watch = () => {
   const state = { clock: new ManualClock(), pulse: new Int32Array(new SharedArrayBuffer(4)), residentBytes: 1000 as number | undefined, hoarding: [] as number[] };
   const watched = new PulseWatch({
-    pulse: state.pulse, limitBytes: 100, clock: state.clock, residentBytes: () => state.residentBytes, onHoarding: (bytes) => state.hoarding.push(bytes),
+    pulse: state.pulse, limitBytes: 100, patience: { silentLooks: 2, growthLimits: 2, growthBytesMin: 150 }, clock: state.clock, residentBytes: () => state.residentBytes, onHoarding: (bytes) => state.hoarding.push(bytes),
   });
   return Object.assign(state, { watched });
 };
@@ -43,6 +43,21 @@ test('fault 54: where the size of the process cannot be read nobody is blamed, a
   state.residentBytes = 1201;
   state.clock.advance(1000);
   assert.deepEqual(state.hoarding, [201]);
+});
+
+test('a small limit does not make a small growth suspicious', () => {
+  const pulse = new Int32Array(new SharedArrayBuffer(4));
+  const clock = new ManualClock();
+  const bytes = { resident: 0 };
+  const hoarding: number[] = [];
+  const watched = new PulseWatch({
+    pulse, limitBytes: 10, patience: { silentLooks: 2, growthLimits: 2, growthBytesMin: 150 }, clock,
+    residentBytes: () => bytes.resident, onHoarding: (grown) => hoarding.push(grown),
+  });
+  bytes.resident = 150;
+  clock.advance(2000);
+  assert.deepEqual(hoarding, []);
+  watched.close();
 });
 
 test('a closed watch keeps no timer', () => {

@@ -3,15 +3,27 @@
 import type { Clock, Timer } from '../clock.ts';
 
 const INTERVAL_MS = 250;
-/** Looks without a pulse after which an isolate counts as silent. */
-const SILENT_LOOKS = 2;
-/** Growth of the process, in limits of the isolate, that a silent one is blamed for. */
-const GROWTH_LIMITS = 2;
+
+/** When a silent isolate is blamed for the growth of the process, which has other causes too: models load, isolates start. */
+export interface Patience {
+  /** Looks without a pulse. */
+  readonly silentLooks: number;
+  /** Growth since the last pulse, in limits of the isolate, and bytes at least. */
+  readonly growthLimits: number;
+  readonly growthBytesMin: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** An import may take its time, and a host that starts loads all its models beside it. */
+export const WHILE_IMPORTING: Patience = { silentLooks: 20, growthLimits: 8, growthBytesMin: 1024 * MIB };
+export const WHILE_SERVING: Patience = { silentLooks: 2, growthLimits: 2, growthBytesMin: 256 * MIB };
 
 export interface PulseWatchOptions {
   /** Counted up by the isolate whenever its event loop turns. */
   readonly pulse: Int32Array;
   readonly limitBytes: number;
+  readonly patience: Patience;
   readonly clock: Clock;
   /** undefined: not to be had now. */
   readonly residentBytes: () => number | undefined;
@@ -41,7 +53,7 @@ export class PulseWatch {
   }
 
   #look(): void {
-    const { pulse, limitBytes, residentBytes, onHoarding } = this.#options;
+    const { pulse, limitBytes, patience, residentBytes, onHoarding } = this.#options;
     const beats = Atomics.load(pulse, 0);
     const bytes = residentBytes();
     if (beats !== this.#lastPulse) {
@@ -52,7 +64,8 @@ export class PulseWatch {
       this.#silentLooks += 1;
     }
     const grownBytes = bytes === undefined || this.#aliveBytes === undefined ? 0 : bytes - this.#aliveBytes;
-    if (this.#silentLooks >= SILENT_LOOKS && grownBytes > GROWTH_LIMITS * limitBytes) onHoarding(grownBytes);
+    const blamedBytes = Math.max(patience.growthLimits * limitBytes, patience.growthBytesMin);
+    if (this.#silentLooks >= patience.silentLooks && grownBytes > blamedBytes) onHoarding(grownBytes);
     else this.#schedule();
   }
 }

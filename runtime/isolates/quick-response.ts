@@ -20,6 +20,7 @@ export interface PlainAnswer {
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // Values that need no trimming and no refusal; the real Response deals with all others.
 const HEADER_VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+const JSON_HEADERS = { 'content-type': 'application/json' };
 const NULL_BODY_STATUSES = new Set([101, 103, 204, 205, 304]);
 
 interface Plain {
@@ -87,9 +88,10 @@ export class QuickResponse {
   static json(value: unknown, options?: ResponseOptions): QuickResponse {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError('Response.json: the value cannot be written as JSON');
+    if (options?.headers === undefined) return new QuickResponse(text, { ...options, headers: JSON_HEADERS });
     const headers = new RealHeaders(options?.headers);
     if (!headers.has('content-type')) headers.set('content-type', 'application/json');
-    return new QuickResponse(text, { ...pickStatus(options), headers });
+    return new QuickResponse(text, { ...options, headers });
   }
 
   static error(): Response {
@@ -193,10 +195,6 @@ export class QuickResponse {
     const { body } = this.#response.clone();
     return new RealResponse(body, { status: this.status, statusText: this.statusText, headers: this.headers });
   }
-}
-
-function pickStatus(options: ResponseOptions | undefined): ResponseOptions {
-  return { ...(options?.status !== undefined && { status: options.status }), ...(options?.statusText !== undefined && { statusText: options.statusText }) };
 }
 
 Object.setPrototypeOf(QuickResponse, RealResponse);

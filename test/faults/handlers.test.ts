@@ -108,6 +108,21 @@ test('fault 21: a function whose every request ends its isolate is answered 502 
   assert.equal(statusOf('crashes')?.replaced, 5);
 });
 
+test('fault 21: the spare that comes after a loss is warmed with what the version was warmed with', async () => {
+  const version = await host.serve(`let seen = 0; export default { fetch(request) {
+      if (request.url.endsWith('/end')) process.exit(1);
+      seen += 1; return Response.json(seen); } };`, { name: 'warmed', routes: ['/warmed/*'] });
+  const golden = { method: 'GET', path: '/warmed/golden', headers: {}, body: undefined };
+  for (const index of [0, 1]) await host.plane.golden(version, index, golden);
+  const goldens = (): number => host.records.filter((record) => record.golden && record.function === 'warmed').length;
+  await host.until(() => (goldens() === 2 ? true : undefined));
+  assert.equal((await fetch(`${host.url}/warmed/end`)).status, 502);
+  await host.until(() => (goldens() === 3 ? true : undefined));
+  assert.equal(await (await fetch(`${host.url}/warmed/next`)).json(), 2, 'the spare that took the place was warm');
+  assert.equal((await fetch(`${host.url}/warmed/end`)).status, 502);
+  assert.equal(await (await fetch(`${host.url}/warmed/next`)).json(), 2, 'and so was its successor');
+});
+
 const FILLS = {
   arrays: 'const kept = []; for (;;) kept.push(new Array(1000).fill(Math.random()));',
   map: 'const kept = new Map(); for (let at = 0;; at += 1) kept.set(at, at);',
@@ -316,11 +331,12 @@ test('fault 28: a response over the limit is a 502, or cut where its head has le
 
 test('fault 28: header characters that cannot be sent are a 502 and never another header', async () => {
   await host.serve(`
+    const three = () => new ReadableStream({ async start(c) { c.enqueue(new Uint8Array(3)); await new Promise((r) => setTimeout(r, 20)); c.close(); } });
     const kinds = { control: () => new Response('x', { headers: { a: 'b\\u0001c' } }), split: () => new Response('x', { headers: { a: 'b\\r\\nInjected: 1' } }),
       name: () => new Response('x', { headers: { 'a\\r\\nInjected': '1' } }), wide: () => new Response('x', { headers: { a: '\\u0100' } }),
       patched: () => { const r = new Response('x'); Object.defineProperty(r, 'headers', { value: new Map([['a', 'b\\r\\nInjected: 1']]) }); return r; },
       patchedStream: () => { const r = new Response(new ReadableStream()); Object.defineProperty(r, 'headers', { value: [['a', 'b\\nInjected\\n1']] }); return r; },
-      short: () => new Response(new ReadableStream({ async start(c) { c.enqueue(new Uint8Array(3)); await new Promise((r) => setTimeout(r, 20)); c.close(); } }), { headers: { 'content-length': '5' } }),
+      short: () => new Response(three(), { headers: { 'content-length': '5' } }),
       error: () => Response.error() };
     export default { fetch: (request) => kinds[new URL(request.url).pathname.slice(9)]() };`, { name: 'injects', routes: ['/injects/*'] });
   for (const [kind, status] of [['control', 502], ['split', 500], ['name', 500], ['wide', 500], ['error', 502]] as const) {
