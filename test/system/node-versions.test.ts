@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { FunctionFolders } from '../support/function-folder.ts';
 import { nodeOf } from '../support/other-node.ts';
 import { RealHost } from '../support/real-host.ts';
 
@@ -29,6 +30,32 @@ for (const version of ['20.17.0', '22.23.2', '24.21.0']) {
       assert.deepEqual(host.strayLines, []);
     } finally {
       await host.close();
+    }
+  });
+
+  test(`fault 18, fault 22: on Node ${version} no loop holds its isolate for ever, and no heap takes the host along`, { timeout: 120_000 }, async () => {
+    const folders = new FunctionFolders();
+    const host = await RealHost.start({ node: nodeOf(version) });
+    try {
+      await host.deploy(folders.write('loops', {
+        handler: `const kept = []; const loops = {
+            plain: () => { for (;;); }, fill: () => { for (;;) new Array(1000).fill(0); }, heap: () => { for (;;) kept.push(new Array(1000).fill(0)); },
+            parse: () => { for (;;) JSON.parse('[1]'); }, typed: () => { const array = new Float32Array(1000); for (;;) array.fill(0); } };
+          export default { fetch(request) { loops[new URL(request.url).pathname.slice(7)]?.(); return new Response('fine'); } };`,
+        manifest: { routes: ['/loops/:kind'], isolates: 1, limits: { timeoutMs: 1000, heapMiB: 64 } },
+      }));
+      for (const [index, kind] of ['plain', 'fill', 'heap', 'parse', 'typed'].entries()) {
+        const { status } = await host.ask(`/loops/${kind}`);
+        assert.ok(status === 504 || (status === 502 && kind === 'heap'), `${kind}: ${status}`);
+        await host.event('isolate.started', index + 1, (line) => line['reason'] === 'replace');
+        assert.equal(await (await host.ask('/loops/none')).text(), 'fine', kind);
+      }
+      host.kill('SIGTERM');
+      assert.deepEqual(await host.ended, { exitCode: 0, message: '' });
+      assert.ok(!host.logs.some(({ event }) => event === 'host.died'));
+    } finally {
+      await host.close();
+      folders.remove();
     }
   });
 }
