@@ -6,7 +6,8 @@ import { PulseWatch } from './pulse-watch.ts';
 const watch = () => {
   const state = { clock: new ManualClock(), pulse: new Int32Array(new SharedArrayBuffer(4)), residentBytes: 1000 as number | undefined, hoarding: [] as number[] };
   const watched = new PulseWatch({
-    pulse: state.pulse, limitBytes: 100, patience: { silentLooks: 2, growthLimits: 2, growthBytesMin: 150 }, clock: state.clock, residentBytes: () => state.residentBytes, onHoarding: (bytes) => state.hoarding.push(bytes),
+    pulse: state.pulse, limitBytes: 100, patience: { silentLooks: 2, growthLimits: 2, growthBytesMin: 150 }, clock: state.clock,
+    residentBytes: () => state.residentBytes, onHoarding: (bytes) => state.hoarding.push(bytes),
   });
   return Object.assign(state, { watched });
 };
