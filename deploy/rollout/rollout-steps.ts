@@ -179,9 +179,11 @@ export class RolloutSteps {
     const { dataPlane, store, clock, signal } = this.#parts;
     const version = this.#planned().function;
     const { manifest } = this.#bundle();
-    const limitMs = version.limits.initTimeoutMs * (version.isolates + 1);
+    const { initTimeoutMs } = version.limits;
+    const limitMs = initTimeoutMs * (version.isolates + 1);
     await within(dataPlane.start(version, () => readSecrets(store.secrets, manifest), 'deploy'), {
-      clock, signal, limitMs, late: () => new PilotlightError('BAD_HANDLER', `${versionLabel(version)}: its isolates were not ready within ${limitMs} ms`),
+      clock, signal, limitMs, late: () => new PilotlightError('BAD_HANDLER',
+        `${versionLabel(version)}: its isolates were not ready within ${limitMs} ms, which is limits.initTimeoutMs (${initTimeoutMs} ms) for each`),
     });
     return `${version.isolates} and a spare`;
   }
