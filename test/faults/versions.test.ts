@@ -63,13 +63,17 @@ test('fault 55: a port in use is named, with what would do', async () => {
 
 test('fault 51: closing under load answers every accepted request, tells connections to close and then refuses', async () => {
   const host = await HandlerHost.open();
-  await host.serve(`export default { async fetch() { await new Promise((r) => setTimeout(r, 100)); return new Response('done'); } };`, { name: 'slow', routes: ['/slow'] });
+  const gate = new BroadcastChannel('slow');
+  await host.serve(`const open = new Promise((resolve) => { new BroadcastChannel('slow').onmessage = resolve; });
+    export default { async fetch() { await open; return new Response('done'); } };`, { name: 'slow', routes: ['/slow'], limits: { timeoutMs: 60_000 } });
   const connections = await Promise.all(Array.from({ length: 50 }, () => RawConnection.open(host.url)));
   for (const connection of connections) connection.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
   while (host.plane.snapshot()[0]?.inFlight !== 50) await new Promise((resolve) => { setImmediate(resolve); });
   const idle = await RawConnection.open(host.url);
   const startMs = performance.now();
   const closing = host.plane.close(20_000);
+  gate.postMessage('open');
+  gate.close();
   for (const connection of connections) {
     const answer = await connection.answer();
     assert.deepEqual([answer.status, answer.body, answer.headers['connection']], [200, 'done', 'close']);
@@ -85,7 +89,7 @@ test('fault 51: what has not ended at the deadline is cut as draining, and its n
   const host = await HandlerHost.open();
   await host.serve(`export default { fetch: (request) => request.url.endsWith('/stream')
       ? new Response(new ReadableStream({ async pull(c) { c.enqueue(new Uint8Array([97])); await new Promise((r) => setTimeout(r, 20)); } }))
-      : new Promise(() => {}) };`, { name: 'never', routes: ['/never/*'] });
+      : new Promise(() => {}) };`, { name: 'never', routes: ['/never/*'], limits: { timeoutMs: 60_000 } });
   const waiting = fetch(`${host.url}/never/a`);
   const stream = await fetch(`${host.url}/never/stream`);
   const reading = stream.text();
@@ -102,12 +106,17 @@ test('fault 51: what has not ended at the deadline is cut as draining, and its n
 test('fault 51: a drain waits for what is in flight on the version and cuts it at the deadline', async () => {
   const host = await HandlerHost.open();
   try {
-    const version = await host.serve(`export default { fetch: (request) => request.url.endsWith('/soon')
-      ? new Promise((resolve) => setTimeout(resolve, 100, new Response('soon'))) : new Promise(() => {}) };`, { name: 'drains', routes: ['/drains/*'] });
+    const gate = new BroadcastChannel('soon');
+    const version = await host.serve(`const open = new Promise((resolve) => { new BroadcastChannel('soon').onmessage = resolve; });
+      export default { async fetch(request) { await (request.url.endsWith('/soon') ? open : new Promise(() => {})); return new Response('soon'); } };`,
+    { name: 'drains', routes: ['/drains/*'], limits: { timeoutMs: 60_000 } });
     const soon = fetch(`${host.url}/drains/soon`);
     const never = fetch(`${host.url}/drains/never`);
     while (host.plane.snapshot()[0]?.inFlight !== 2) await new Promise((resolve) => { setImmediate(resolve); });
-    assert.equal(await host.stop(version, 400), 1);
+    const stopping = host.stop(version, 1000);
+    gate.postMessage('open');
+    gate.close();
+    assert.equal(await stopping, 1);
     assert.equal(await (await soon).text(), 'soon');
     assert.equal((await never).status, 503);
     assert.deepEqual(host.plane.snapshot(), []);
