@@ -9,7 +9,7 @@ import type { PoolSpec } from '../../runtime/engine/port.ts';
 import type { Signature } from '../../runtime/engine/tensor.ts';
 import { onnxModel } from '../support/onnx-model.ts';
 import { weights } from '../support/sample-models.ts';
-import { buildBareLoop, runBareLoop } from './bare-loop.ts';
+import { runBareLoop } from './bare-loop.ts';
 import { compare, interleave, report, type BenchCase } from './measure.ts';
 
 const DEPTH = 64;
@@ -22,7 +22,6 @@ export const completion: BenchCase = {
     const roundMs = effort === 'full' ? 500 : 50;
     const folder = await mkdtemp(join(tmpdir(), 'pilotlight-bench-'));
     try {
-      await buildBareLoop();
       const model = join(folder, 'tiny.onnx');
       await writeFile(model, tinyModel());
       const real = await openPool({ backend: 'onnxruntime', path: model });

@@ -35,12 +35,13 @@ export interface LoadResult {
 }
 
 export function load({ port, path, body, connections, seconds, rate, tally }: LoadOptions): Promise<LoadResult> {
-  return runNative<LoadResult>('http', [
+  const args = [
     '--port', String(port), '--path', path, '--connections', String(connections), '--seconds', String(seconds),
     ...(body === undefined ? [] : ['--method', 'POST', '--body', body, '--type', 'application/octet-stream']),
     ...(rate === undefined ? [] : ['--rate', String(rate)]),
     ...(tally === undefined ? [] : ['--tally', tally.join(',')]),
-  ]);
+  ];
+  return runNative<LoadResult>({ program: 'http', args });
 }
 
 /** Requests that did not get a 200. */
