@@ -68,7 +68,10 @@ const MISTAKES: readonly Mistake[] = [
     source: { manifest: '{\n  "name": "wrong", "main": "handler.ts",\n  "routes": ["/wrong"],\n  "main": "other.ts"\n}' },
   },
   { what: 'a manifest that breaks off', source: { manifest: '{ "name": "wrong"' }, told: /BAD_MANIFEST: .*pilotlight\.jsonc:1:\d+: / },
-  { what: 'a field whose time has not come', source: { manifest: { models: { ADD: { path: 'model.onnx', batch: { maxSize: 4 } } } } }, told: /BAD_MANIFEST: .*models\.ADD\.batch .*not supported yet/ },
+  {
+    what: 'a field whose time has not come',
+    source: { manifest: { models: { ADD: { path: 'model.onnx', batch: { maxSize: 4 } } } } }, told: /BAD_MANIFEST: .*models\.ADD\.batch .*not supported yet/,
+  },
   { what: 'a handler that is not there', source: { manifest: { main: 'nowhere.ts' } }, told: /BAD_BUNDLE: main.*nowhere\.ts/ },
   { what: 'a model that is not there', source: { manifest: MODEL_MANIFEST }, told: /BAD_BUNDLE: models\.ADD\.path.*model\.onnx/ },
   { what: 'a golden body that is not there', source: { manifest: { warm: [{ request: 'POST /wrong', body: 'body.png' }] } }, told: /BAD_BUNDLE: warm\[0\]\.body.*body\.png/ },

@@ -25,7 +25,8 @@ after(async () => {
 async function deployCold(name: string, script: readonly string[], limits: object = {}): Promise<void> {
   const folder = folders.write(name, {
     handler: `export default { async fetch(request, env, context) { await context.span('own work', () => {}); await ${RUN_FAKE}; return new Response('${name}'); } };`,
-    manifest: { limits, models: { MODEL: { path: 'model.fake', slots: 2, queue: { max: 2000, timeoutMs: 10_000 } } } }, files: { 'model.fake': fakeModel([`# ${name}`, ...script]) },
+    manifest: { limits, models: { MODEL: { path: 'model.fake', slots: 2, queue: { max: 2000, timeoutMs: 10_000 } } } },
+    files: { 'model.fake': fakeModel([`# ${name}`, ...script]) },
   });
   await host.deploy(folder, '--no-warm');
 }
@@ -160,7 +161,10 @@ test('fault 58: a malformed traceparent begins a new trace, a valid one is conti
   const continued = await ask('/traced', { headers: { traceparent: `00-${traceId}-b7ad6b7169203331-00`, tracestate: 'vendor=1' } });
   assert.equal((await traceOf(continued.requestId)).record.traceId, traceId, 'a cold start is kept also where the caller does not sample');
   await host.here(['delete', 'traced']);
-  for (const traceparent of ['garbage', `00-${traceId}-0000000000000000-01`, `ff-${traceId}-b7ad6b7169203331-01`, `00-${traceId.toUpperCase()}-b7ad6b7169203331-01`, 'x'.repeat(8000)]) {
+  const malformed = [
+    'garbage', `00-${traceId}-0000000000000000-01`, `ff-${traceId}-b7ad6b7169203331-01`, `00-${traceId.toUpperCase()}-b7ad6b7169203331-01`, 'x'.repeat(8000),
+  ];
+  for (const traceparent of malformed) {
     await deployCold('traced', []);
     const answer = await ask('/traced', { headers: { traceparent, baggage: 'k=v'.repeat(1000) } });
     assert.equal(answer.status, 200);

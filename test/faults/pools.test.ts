@@ -49,7 +49,8 @@ async function until(name: string, wanted: { readonly busy: number; readonly wai
   }
 }
 
-const problemOf = async (answer: Response): Promise<readonly unknown[]> => [answer.status, (await answer.json() as { code: string }).code, answer.headers.get('retry-after') !== null];
+const problemOf = async (answer: Response): Promise<readonly unknown[]> =>
+  [answer.status, (await answer.json() as { code: string }).code, answer.headers.get('retry-after') !== null];
 
 test('more jobs than may wait are 429 QUEUE_FULL at once, one that waits too long is 503 QUEUE_TIMEOUT, both with Retry-After', TIME, async () => {
   await deploy('queue', ['run-ms 1500'], { queue: { max: 1, timeoutMs: 300 } });

@@ -59,7 +59,9 @@ test('fault 62: a secret reaches the isolates that start after it, and no log, t
   const views = await Promise.all(['/v1/functions', '/v1/functions/keeper/secrets', '/v1/functions/keeper/secrets/API_KEY', '/v1/traces/recent'].map((path) => host.view<unknown>(path)));
   await host.event('request.kept', 1, (line) => line['path'] === '/keeper/throws');
 
-  const written = { logs: host.logs, stray: host.strayLines, err: host.message, told, bodies, views, metrics: await host.metrics(), processes: processLines(host.pid) };
+  const written = {
+    logs: host.logs, stray: host.strayLines, err: host.message, told, bodies, views, metrics: await host.metrics(), processes: processLines(host.pid),
+  };
   for (const [where, what] of Object.entries(written)) assert.ok(!JSON.stringify(what).includes(CANARY), `the value is in ${where}`);
 
   const folder = join(host.store, 'secrets');

@@ -12,7 +12,8 @@ export function nodeOf(version: string): string {
   const folder = join(CACHE, `node-${version}`);
   const program = join(folder, 'node_modules', name, 'bin', 'node');
   if (existsSync(program)) return program;
-  const { status, stderr } = spawnSync('npm', ['install', '--prefix', folder, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`], { encoding: 'utf8' });
+  const install = ['install', '--prefix', folder, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`];
+  const { status, stderr } = spawnSync('npm', install, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`npm install ${name}@${version} ended with ${status}: ${stderr}`);
   return program;
 }

@@ -32,7 +32,8 @@ function commandsIn(page: string): readonly Typed[] {
 
 /** Without what differs from run to run or build to build: times, sizes, digests, ids, counts of deploys and golden requests. */
 function plain(line: string): string {
-  return line.replaceAll(/\d+(\.\d+)? (ms|s)\b/g, 'T').replaceAll(/\d+(\.\d+)? (B|KiB|MiB)\b/g, 'SIZE').replaceAll(/generation \d+/g, 'generation N').replaceAll(/@[0-9a-f]{8}/g, '@V').replaceAll(/dur=[\d.]+/g, 'dur=T')
+  return line.replaceAll(/\d+(\.\d+)? (ms|s)\b/g, 'T').replaceAll(/\d+(\.\d+)? (B|KiB|MiB)\b/g, 'SIZE')
+    .replaceAll(/generation \d+/g, 'generation N').replaceAll(/@[0-9a-f]{8}/g, '@V').replaceAll(/dur=[\d.]+/g, 'dur=T')
     .replaceAll(/(request-id:) \S+/g, '$1 ID').replaceAll(/\d+ answered right/g, 'N answered right');
 }
 
@@ -70,7 +71,8 @@ for (const file of ['functions/hello/README.md', 'functions/digits/README.md', '
 }
 
 test('the function of 20 lines in README.md is checked, deployed with its golden request, and answers', { timeout: 120_000 }, () => withHost(async (host) => {
-  const exampleOf = (language: string, file: string): string => new RegExp(`^\`\`\`${language}\\n(// ${file}\\n[^]*?)^\`\`\`$`, 'm').exec(README)?.[1] ?? assert.fail(`README.md has no ${file}`);
+  const exampleOf = (language: string, file: string): string =>
+    new RegExp(`^\`\`\`${language}\\n(// ${file}\\n[^]*?)^\`\`\`$`, 'm').exec(README)?.[1] ?? assert.fail(`README.md has no ${file}`);
   const image = imageOf(readPng(readFileSync(join(ROOT, 'functions/digits/samples/3-001.png'))));
   const bytes = new Uint8Array(image.buffer, image.byteOffset, image.byteLength);
   const folders = new FunctionFolders();
