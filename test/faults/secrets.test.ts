@@ -56,7 +56,8 @@ test('fault 62: a secret reaches the isolates that start after it, and no log, t
   assert.equal(await ask('/keeper'), 'sees it');
   await ask('/keeper/throws');
   assert.equal((await cli(['secret', 'list', 'keeper'])).out, 'API_KEY\n');
-  const views = await Promise.all(['/v1/functions', '/v1/functions/keeper/secrets', '/v1/functions/keeper/secrets/API_KEY', '/v1/traces/recent'].map((path) => host.view<unknown>(path)));
+  const paths = ['/v1/functions', '/v1/functions/keeper/secrets', '/v1/functions/keeper/secrets/API_KEY', '/v1/traces/recent'];
+  const views = await Promise.all(paths.map((path) => host.view<unknown>(path)));
   await host.event('request.kept', 1, (line) => line['path'] === '/keeper/throws');
 
   const written = {
