@@ -8,14 +8,12 @@ export interface BareLoop {
   readonly seconds: number;
   /** What a dynamic axis is. */
   readonly axis?: number;
-  /** As slots are niced, so that other programs take as much from both sides; default: not. */
-  readonly niceness?: number;
 }
 
 /** Runs a second. */
-export async function runBareLoop({ model, threads, seconds, axis = 1, niceness = 0 }: BareLoop): Promise<number> {
+export async function runBareLoop({ model, threads, seconds, axis = 1 }: BareLoop): Promise<number> {
   const args = [
     model, '--library', packagedOnnxRuntimeLibrary(), '--threads', String(threads), '--seconds', String(seconds), '--axis', String(axis),
   ];
-  return (await runNative<{ readonly runsPerSecond: number }>({ program: 'loop', args, niceness })).runsPerSecond;
+  return (await runNative<{ readonly runsPerSecond: number }>({ program: 'loop', args })).runsPerSecond;
 }

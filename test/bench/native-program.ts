@@ -11,14 +11,12 @@ const builds = new Map<string, Promise<string>>();
 export interface NativeProgram {
   readonly program: 'http' | 'loop';
   readonly args: readonly string[];
-  /** Lets other programs go first; default: as little as any program. */
-  readonly niceness?: number;
 }
 
-export async function runNative<Output>({ program, args, niceness = 0 }: NativeProgram): Promise<Output> {
+export async function runNative<Output>({ program, args }: NativeProgram): Promise<Output> {
   const building = builds.get(program) ?? build(program);
   builds.set(program, building);
-  return JSON.parse(await outputOf('nice', ['-n', String(niceness), await building, ...args])) as Output;
+  return JSON.parse(await outputOf(await building, args)) as Output;
 }
 
 async function build(program: string): Promise<string> {

@@ -8,8 +8,6 @@ import { PATIENT, RESNET50, writeRawFunction } from './raw-function.ts';
 import { Scratch } from './scratch.ts';
 
 const CONNECTIONS = 4;
-/** kBackgroundNiceness of native/src/core/threads.cc. */
-const SLOT_NICENESS = 10;
 
 export const throughputHeavy: BenchCase = {
   name: 'throughput-heavy',
@@ -24,7 +22,7 @@ export const throughputHeavy: BenchCase = {
     const ours = async (): Promise<number> =>
       assertServed(await load({ port: host.port, path: heavy.path, body: heavy.body, connections: CONNECTIONS, seconds })).perSecond;
     await ours(); // compiles what runs often
-    const bare = (): Promise<number> => runBareLoop({ model: heavy.model, threads, seconds, niceness: SLOT_NICENESS });
+    const bare = (): Promise<number> => runBareLoop({ model: heavy.model, threads, seconds });
     return [compare(await interleave(rounds, ours, bare), { case: 'throughput-heavy', measure: 'runs', unit: '/s', bar: { atLeast: 0.9 } })];
   },
 };

@@ -2,9 +2,7 @@
 
 #include <utility>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
+#include "core/heap.h"
 
 namespace pilotlight {
 
@@ -14,17 +12,9 @@ Result<Signature> Backend::Inspect(const std::string& path) {
   auto loaded = Load(spec);
   if (!loaded.ok()) return {std::move(loaded.status), {}};
   Signature signature = loaded.value->signature();
+  const HeapTrim trim;
   loaded.value.reset();
-  Trim();
   return Result<Signature>::Of(std::move(signature));
-}
-
-void Backend::Trim() { TrimHeap(); }
-
-void TrimHeap() {
-#if defined(__GLIBC__)
-  malloc_trim(0);
-#endif
 }
 
 }  // namespace pilotlight

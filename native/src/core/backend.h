@@ -66,12 +66,7 @@ class Backend {
   virtual Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) = 0;
   // Reads what a model declares; by default it loads the engine and lets it go.
   virtual Result<Signature> Inspect(const std::string& path);
-  // After engines were destroyed: give the memory back to the system. By default: TrimHeap().
-  virtual void Trim();
 };
-
-// Makes the C library give freed memory back to the system (glibc keeps most of a freed model otherwise). Takes 3 to 11 ms.
-void TrimHeap();
 
 // Each is process-wide and leaked on purpose: nothing of an engine may run in static destructors or at exit.
 Backend& FakeBackend();

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/heap.h"
+
 namespace pilotlight {
 
 namespace {
@@ -102,9 +104,9 @@ Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEn
     return slots.ok() ? StartPool(options, entry, tokens, std::move(parts), &loaded.pool) : slots;
   });
   if (!status.ok()) {
+    const HeapTrim trim;
     parts.slots.clear();  // before their engine
     parts.engine.reset();
-    backend.Trim();
     return result;
   }
   loaded.outcome.signature = loaded.pool->engine().signature();

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/heap.h"
 #include "core/loader.h"
 #include "core/pool.h"
 #include "core/pool_entry.h"
@@ -38,7 +39,6 @@ class ProcessRegistry final : public Registry {
  private:
   struct Loaded {
     PoolEntry* entry;
-    Backend* backend;
     std::unique_ptr<Pool> pool;
   };
 
@@ -119,7 +119,7 @@ Result<LoadOutcome> ProcessRegistry::LoadNow(const PoolOptions& options) {
 
   std::lock_guard<std::mutex> lock(mutex_);
   entry.pool = loaded.value.pool.get();
-  loaded_.push_back({&entry, backend.value, std::move(loaded.value.pool)});
+  loaded_.push_back({&entry, std::move(loaded.value.pool)});
   return Result<LoadOutcome>::Of(std::move(loaded.value.outcome));
 }
 
@@ -143,8 +143,8 @@ Status ProcessRegistry::UnloadNow(PoolEntry& entry) {
     loaded_.erase(loaded_.begin() + (found - loaded_.data()));
     entry.pool = nullptr;
   }
+  const HeapTrim trim;
   leaving.pool.reset();
-  leaving.backend->Trim();
   return Status::Ok();
 }
 

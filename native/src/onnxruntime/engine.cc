@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "onnxruntime/heap.h"
+#include "core/heap.h"
 #include "onnxruntime/signature.h"
 #include "onnxruntime/slot.h"
 
@@ -108,7 +108,7 @@ Loaded OnnxEngine::Load(const EngineSpec& spec) {
   Result<Signature> signature = ReadSignature(*environment.value, session.get());
   if (!signature.ok()) return Loaded::Error(signature.status.code, tried + signature.status.message);
   auto engine = std::make_unique<OnnxEngine>(*environment.value, std::move(session), std::move(signature.value), FileBytes(spec.path));
-  if (engine->memory().weights_bytes >= kTrimWeightsBytesMin) TrimHeap();
+  if (engine->memory().weights_bytes >= kTrimWeightsBytesMin) const HeapTrim trim;
   return Loaded::Of(std::move(engine));
 }
 
@@ -126,7 +126,6 @@ OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signatur
 Result<std::unique_ptr<Slot>> OnnxEngine::NewSlot() { return OnnxSlot::Make(*this); }
 
 OnnxEngine::~OnnxEngine() {
-  const PromptFree prompt;
   arena_.reset();
   session_.reset();
 }

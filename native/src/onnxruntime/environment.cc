@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-#include "onnxruntime/heap.h"
+#include "core/heap.h"
 
 namespace pilotlight::ort {
 namespace {
