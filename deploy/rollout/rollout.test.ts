@@ -216,10 +216,10 @@ describe('deploy', () => {
     assert.match((await deploy(host, V2)).warnings.join(), /drain: 3 requests .* drainTimeoutMs/);
   });
 
-  test('golden times that never settle are a warning after 20 sent to each isolate', async () => {
+  test('golden times that never settle are a warning after 20 rounds through each isolate', async () => {
     const host = setUp();
     let sent = 0;
-    host.dataPlane.answer = () => ({ status: 200, headers: {}, body: new Uint8Array(), durationMs: sent++ % 2 === 0 ? 1 : 9 });
+    host.dataPlane.answer = () => ({ status: 200, headers: {}, body: new Uint8Array(), durationMs: sent++ % 2 === 0 ? 100 : 900 });
     const result = await deploy(host, V1);
     assert.equal(result.warnings.length, V1.manifest.isolates + 1);
     assert.equal(sent, 20 * (V1.manifest.isolates + 1));
