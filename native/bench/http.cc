@@ -1,6 +1,8 @@
 // A load generator for the benchmarks: one thread, non-blocking sockets, one request in flight a connection, so that it
 // takes little from the machine that it measures. `--rate R` sends at R a second whatever the answers do and times each
 // request from when it should have left (no coordinated omission); without it each connection sends as soon as it may.
+// `--requests N` sends N in all, each as soon as a connection is free, and waits for their answers, however long within `--seconds`.
+// `--share WEIGHT,PATH,BODYFILE`, once for each path, draws every request's path by these weights and tells times by path.
 // `--tally A,B` counts the answers by what these headers say. Prints one JSON object. Answers need a Content-Length or
 // chunked encoding.
 #include <arpa/inet.h>
@@ -22,11 +24,18 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
 
 namespace {
+
+struct Share {
+  double weight = 1;
+  std::string path;
+  std::string body;
+};
 
 struct Options {
   int port = 0;
@@ -34,10 +43,12 @@ struct Options {
   std::string path = "/";
   std::string body;
   std::string type;
+  std::vector<Share> shares;       // in place of path and body
   std::vector<std::string> tally;  // names of headers
   int connections = 1;
   double seconds = 2;
   double rate = 0;
+  size_t requests = 0;  // 0: as many as fit into the time
 };
 
 [[noreturn]] void Stop(const std::string& reason) {
@@ -58,6 +69,12 @@ std::vector<std::string> SplitList(const std::string& text) {
   return parts;
 }
 
+Share ParseShare(const std::string& text) {
+  const std::vector<std::string> parts = SplitList(text);
+  if (parts.size() != 3 || std::atof(parts[0].c_str()) <= 0) Stop("--share takes WEIGHT,PATH,BODYFILE, found " + text);
+  return {std::atof(parts[0].c_str()), parts[1], ReadFile(parts[2])};
+}
+
 Options Parse(int count, char** words) {
   Options options;
   for (int i = 1; i + 1 < count; i += 2) {
@@ -71,12 +88,15 @@ Options Parse(int count, char** words) {
     else if (word == "--connections") options.connections = std::atoi(value.c_str());
     else if (word == "--seconds") options.seconds = std::atof(value.c_str());
     else if (word == "--rate") options.rate = std::atof(value.c_str());
+    else if (word == "--requests") options.requests = static_cast<size_t>(std::atol(value.c_str()));
+    else if (word == "--share") options.shares.push_back(ParseShare(value));
     else Stop("unknown option " + word);
   }
   if (options.port <= 0 || options.connections < 1 || options.seconds <= 0 || count % 2 == 0) {
     Stop("usage: bench_http --port N [--method M] [--path P] [--body FILE] [--type T] [--connections N] [--seconds S] [--rate R] "
-         "[--tally HEADER,HEADER]");
+         "[--requests N] [--share WEIGHT,PATH,FILE]... [--tally HEADER,HEADER]");
   }
+  if (options.shares.empty()) options.shares.push_back({1, options.path, options.body});
   return options;
 }
 
@@ -84,9 +104,19 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// A path, what is sent there, and what came of it.
+struct Target {
+  std::string path;
+  std::string request;
+  double reach = 0;  // sum of the weights up to this one
+  std::vector<double> times;
+  size_t unserved = 0;  // not answered by 200
+};
+
 struct Connection {
   int fd = -1;
   bool busy = false;
+  Target* target = nullptr;
   size_t sent = 0;      // bytes of the request that have left
   double due = 0;       // when the request should have left
   std::string answer;   // what has come of the answer
@@ -127,10 +157,11 @@ std::string FieldOf(const std::string& text, const std::string& name) {
 class Load {
  public:
   explicit Load(const Options& options) : options_(options) {
-    request_ = options.method + " " + options.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options.port) + "\r\n";
-    if (!options.type.empty()) request_ += "Content-Type: " + options.type + "\r\n";
-    if (!options.body.empty() || options.method != "GET") request_ += "Content-Length: " + std::to_string(options.body.size()) + "\r\n";
-    request_ += "\r\n" + options.body;
+    double reach = 0;
+    for (const Share& share : options.shares) {
+      reach += share.weight;
+      targets_.push_back({share.path, RequestTo(share), reach, {}, 0});
+    }
   }
 
   void Run() {
@@ -139,7 +170,8 @@ class Load {
     const double start = Now(), end = start + options_.seconds;
     last_answer_ = start;
     double next = start;
-    while (Now() < end || busy_ > 0) {
+    waiting_.assign(options_.requests, start);
+    while ((Now() < end && !IsDone()) || busy_ > 0) {
       const double now = Now();
       if (now > end + 10) break;  // what has not come by then never will
       if (options_.rate > 0) {
@@ -147,8 +179,9 @@ class Load {
       }
       for (Connection& one : connections_) {
         if (one.busy) continue;
-        if (options_.rate <= 0 && now < end) Begin(one, now);
-        else if (!waiting_.empty()) {
+        if (options_.rate <= 0 && options_.requests == 0) {
+          if (now < end) Begin(one, now);
+        } else if (!waiting_.empty()) {
           Begin(one, waiting_.front());
           waiting_.pop_front();
         }
@@ -161,6 +194,23 @@ class Load {
   }
 
  private:
+  // All that `--requests` names have left.
+  bool IsDone() const { return options_.requests > 0 && waiting_.empty(); }
+
+  std::string RequestTo(const Share& share) const {
+    std::string request = options_.method + " " + share.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options_.port) + "\r\n";
+    if (!options_.type.empty()) request += "Content-Type: " + options_.type + "\r\n";
+    if (!share.body.empty() || options_.method != "GET") request += "Content-Length: " + std::to_string(share.body.size()) + "\r\n";
+    return request + "\r\n" + share.body;
+  }
+
+  Target* Draw() {
+    if (targets_.size() == 1) return &targets_.front();
+    const double at = std::uniform_real_distribution<double>(0, targets_.back().reach)(random_);
+    const auto found = std::find_if(targets_.begin(), targets_.end(), [at](const Target& target) { return at < target.reach; });
+    return found == targets_.end() ? &targets_.back() : &*found;
+  }
+
   void Open(Connection& one) {
     one.fd = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
@@ -187,6 +237,7 @@ class Load {
     }
     one.busy = true;
     ++busy_;
+    one.target = Draw();
     one.sent = 0;
     one.due = due;
     one.answer.clear();
@@ -194,8 +245,9 @@ class Load {
   }
 
   void Send(Connection& one) {
-    while (one.busy && one.sent < request_.size()) {
-      const ssize_t n = send(one.fd, request_.data() + one.sent, request_.size() - one.sent, MSG_NOSIGNAL);
+    while (one.busy && one.sent < one.target->request.size()) {
+      const std::string& request = one.target->request;
+      const ssize_t n = send(one.fd, request.data() + one.sent, request.size() - one.sent, MSG_NOSIGNAL);
       if (n > 0) one.sent += static_cast<size_t>(n);
       else if (errno == EAGAIN) return;
       else Drop(one);
@@ -223,7 +275,9 @@ class Load {
   void Count(int status, const Connection& one) {
     const double now = Now();
     times_.push_back(now - one.due);
+    one.target->times.push_back(now - one.due);
     ++statuses_[status];
+    if (status != 200) ++one.target->unserved;
     if (status == 200) {
       longest_silence_ = std::max(longest_silence_, now - last_answer_);
       last_answer_ = now;
@@ -237,6 +291,7 @@ class Load {
   void Drop(Connection& one) {
     if (one.busy) {
       ++failed_;
+      ++one.target->unserved;
       --busy_;
     }
     one.busy = false;
@@ -253,7 +308,7 @@ class Load {
     owners_.clear();
     for (Connection& one : connections_) {
       if (one.fd < 0) continue;
-      polls_.push_back({one.fd, static_cast<short>(one.busy && one.sent < request_.size() ? POLLIN | POLLOUT : POLLIN), 0});
+      polls_.push_back({one.fd, static_cast<short>(one.busy && one.sent < one.target->request.size() ? POLLIN | POLLOUT : POLLIN), 0});
       owners_.push_back(&one);
     }
     const int wait = static_cast<int>(std::clamp((until - Now()) * 1000, 0.0, 100.0));
@@ -264,18 +319,19 @@ class Load {
     }
   }
 
-  double Quantile(double q) const {
-    if (times_.empty()) return 0;
-    const size_t index = static_cast<size_t>(q * static_cast<double>(times_.size()));
-    return times_[std::min(index, times_.size() - 1)] * 1000;
+  // Milliseconds; the times are sorted.
+  static double Quantile(const std::vector<double>& times, double q) {
+    if (times.empty()) return 0;
+    const size_t index = static_cast<size_t>(q * static_cast<double>(times.size()));
+    return times[std::min(index, times.size() - 1)] * 1000;
   }
 
   void Print(double seconds) {
     std::sort(times_.begin(), times_.end());
     std::printf("{\"answered\":%zu,\"perSecond\":%.3f,\"failed\":%zu,\"refused\":%zu,\"unanswered\":%zu", times_.size(),
                 seconds > 0 ? static_cast<double>(times_.size()) / seconds : 0, failed_, refused_, unanswered_);
-    std::printf(",\"p50Ms\":%.4f,\"p90Ms\":%.4f,\"p99Ms\":%.4f,\"p999Ms\":%.4f,\"maxMs\":%.4f,\"statuses\":{", Quantile(0.5), Quantile(0.9), Quantile(0.99),
-                Quantile(0.999), times_.empty() ? 0 : times_.back() * 1000);
+    std::printf(",\"p50Ms\":%.4f,\"p90Ms\":%.4f,\"p99Ms\":%.4f,\"p999Ms\":%.4f,\"maxMs\":%.4f,\"statuses\":{", Quantile(times_, 0.5),
+                Quantile(times_, 0.9), Quantile(times_, 0.99), Quantile(times_, 0.999), times_.empty() ? 0 : times_.back() * 1000);
     const char* separator = "";
     for (const auto& [status, count] : statuses_) {
       std::printf("%s\"%d\":%zu", separator, status, count);
@@ -287,11 +343,20 @@ class Load {
       std::printf("%s\"%s\":%zu", separator, said.c_str(), count);
       separator = ",";
     }
+    std::printf("},\"paths\":{");
+    separator = "";
+    for (Target& target : targets_) {
+      std::sort(target.times.begin(), target.times.end());
+      std::printf("%s\"%s\":{\"answered\":%zu,\"unserved\":%zu,\"p50Ms\":%.4f,\"p99Ms\":%.4f}", separator, target.path.c_str(), target.times.size(),
+                  target.unserved, Quantile(target.times, 0.5), Quantile(target.times, 0.99));
+      separator = ",";
+    }
     std::printf("}}\n");
   }
 
   const Options& options_;
-  std::string request_;
+  std::vector<Target> targets_;
+  std::mt19937 random_{1};  // the same draws in every run
   std::vector<Connection> connections_;
   std::vector<pollfd> polls_;
   std::vector<Connection*> owners_;

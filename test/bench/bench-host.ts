@@ -85,6 +85,12 @@ export class BenchHost implements AsyncDisposable {
     await this.#client().follow('DELETE', `/v1/functions/${name}`, undefined, () => {});
   }
 
+  /** What /metrics says. */
+  async metrics(): Promise<string> {
+    const response = await fetch(new URL('/metrics', this.#admin.url), { signal: AbortSignal.timeout(STEP_TIMEOUT_MS) });
+    return response.text();
+  }
+
   /** As a crash would, or the kernel when memory is short. */
   killHostProcess(): void {
     process.kill(this.#hostPid, 'SIGKILL');

@@ -3,11 +3,16 @@ import { completion } from './completion.ts';
 import { firstRequest } from './first-request.ts';
 import { hop } from './hop.ts';
 import { isolation } from './isolation.ts';
+import { loadBeside } from './load-beside.ts';
 import type { BenchCase } from './measure.ts';
 import { redeploy } from './redeploy.ts';
 import { restart } from './restart.ts';
 import { slotsMemory } from './slots-memory.ts';
 import { smallModel } from './small-model.ts';
+import { stampede } from './stampede.ts';
 import { throughputHeavy } from './throughput-heavy.ts';
 
-export const CASES: readonly BenchCase[] = [throughputHeavy, isolation, hop, smallModel, firstRequest, redeploy, slotsMemory, completion, restart];
+export const CASES: readonly BenchCase[] = [
+  throughputHeavy, isolation, hop, smallModel, firstRequest, redeploy, slotsMemory, completion, restart,
+  stampede, loadBeside,
+];

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resnet50 } from '../support/resnet50.ts';
-import { mlp, weights64MiB } from '../support/sample-models.ts';
+import { mlp, weights64MiB, weightsMiB } from '../support/sample-models.ts';
 import type { Scratch } from './scratch.ts';
 
 export interface RawModel {
@@ -16,6 +16,11 @@ export interface RawModel {
 export const RESNET50: RawModel = { bytes: () => resnet50(), input: 'image', shape: [1, 3, 224, 224], output: 'logits' };
 export const LIGHT: RawModel = { bytes: () => mlp([64, 128, 10]), input: 'x', shape: [1, 64], output: 'y' };
 export const WEIGHTS_64_MIB: RawModel = { bytes: () => weights64MiB(), input: 'x', shape: [1, 1024], output: 'y' };
+
+/** Takes and gives what WEIGHTS_64_MIB does; another seed, another model. */
+export function weighing(mebibytes: number, seed: number): RawModel {
+  return { ...WEIGHTS_64_MIB, bytes: () => weightsMiB(mebibytes, seed) };
+}
 
 /** Takes and gives what WEIGHTS_64_MIB does. */
 export const NO_WEIGHTS: RawModel = { ...WEIGHTS_64_MIB, bytes: () => mlp([1024, 4, 1024]) };
@@ -36,11 +41,14 @@ export interface RawFunctionOptions {
   readonly model: RawModel;
   /** Fields of the manifest's model, beside its path. */
   readonly pool?: Readonly<Record<string, unknown>>;
+  readonly limits?: Readonly<Record<string, number>>;
   /** In the scratch folder; default: the function's name. */
   readonly folder?: string;
 }
 
-export async function writeRawFunction(scratch: Scratch, { name, model, pool = {}, folder: place = name }: RawFunctionOptions): Promise<RawFunction> {
+export async function writeRawFunction(
+  scratch: Scratch, { name, model, pool = {}, limits = {}, folder: place = name }: RawFunctionOptions,
+): Promise<RawFunction> {
   const folder = await scratch.subfolder(place);
   const path = `/${name}`;
   const files = { model: join(folder, 'model.onnx'), body: join(folder, 'body.bin') };
@@ -49,7 +57,7 @@ export async function writeRawFunction(scratch: Scratch, { name, model, pool = {
   await writeFile(join(folder, 'handler.ts'), handlerFor(model));
   await writeFile(join(folder, 'pilotlight.json'), JSON.stringify({
     name, main: 'handler.ts', routes: [`POST ${path}`], isolates: 1,
-    models: { MODEL: { path: 'model.onnx', ...pool } },
+    models: { MODEL: { path: 'model.onnx', ...pool } }, limits,
     warm: [{ request: `POST ${path}`, body: 'body.bin', headers: { 'content-type': 'application/octet-stream' }, expect: { status: 200 } }],
   }));
   return { folder, path, ...files };

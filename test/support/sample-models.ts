@@ -48,10 +48,15 @@ export function mlp(widths: readonly number[] = [64, 128, 10], seed = 1): Uint8A
   });
 }
 
-/** 64 MiB of weights and hardly any activations: 16 products with a matrix of 4 MiB each. `x` [batch, 1024] to `y` the same. */
+/** 64 MiB of weights. */
 export function weights64MiB(seed = 2): Uint8Array {
+  return weightsMiB(64, seed);
+}
+
+/** That many MiB of weights, in fours, and hardly any activations: products with a matrix of 4 MiB each. `x` [batch, 1024] to `y` the same. */
+export function weightsMiB(mebibytes: number, seed: number): Uint8Array {
   const width = 1024;
-  const layers = 16;
+  const layers = Math.max(1, Math.round(mebibytes / 4));
   const random = uniform(seed);
   const name = (index: number) => (index === 0 ? 'x' : index === layers ? 'y' : `product${index}`);
   return onnxModel({
