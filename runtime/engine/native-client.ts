@@ -1,14 +1,19 @@
 // Any thread's side of the engine port: submits straight to the native pools that all threads of the process share.
 import { PilotlightError } from '../errors.ts';
 import type { Lease } from '../sdk.ts';
-import { ANY_SLOT, threadChannel } from './channel.ts';
+import { ANY_SLOT, threadChannel, type Channel } from './channel.ts';
 import type { PoolHandle } from './pool-handle.ts';
 import type { EngineClient, RunOptions, RunResult } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
 export class NativeClient implements EngineClient {
-  readonly #channel = threadChannel();
+  readonly #channel: Channel;
   readonly #pools = new Map<string, PoolHandle>();
+
+  /** Left out: the channel of this thread. A benchmark brings that of another build. */
+  constructor(channel = threadChannel()) {
+    this.#channel = channel;
+  }
 
   run(key: string, signature: Signature, inputs: Tensors, options: RunOptions): Promise<RunResult> {
     let pool: PoolHandle;

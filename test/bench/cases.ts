@@ -3,6 +3,7 @@ import { completion } from './completion.ts';
 import { firstRequest } from './first-request.ts';
 import { hop } from './hop.ts';
 import { isolation } from './isolation.ts';
+import { leak } from './leak.ts';
 import { loadBeside } from './load-beside.ts';
 import type { BenchCase } from './measure.ts';
 import { redeploy } from './redeploy.ts';
@@ -11,8 +12,9 @@ import { slotsMemory } from './slots-memory.ts';
 import { smallModel } from './small-model.ts';
 import { stampede } from './stampede.ts';
 import { throughputHeavy } from './throughput-heavy.ts';
+import { warmWay } from './warm-way.ts';
 
 export const CASES: readonly BenchCase[] = [
   throughputHeavy, isolation, hop, smallModel, firstRequest, redeploy, slotsMemory, completion, restart,
-  stampede, loadBeside,
+  stampede, loadBeside, warmWay, leak,
 ];

@@ -66,6 +66,14 @@ export function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
 }
 
+/** By how much each value is larger than the one before: the slope of the line that fits best. */
+export function slopeOf(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const rise = values.reduce((sum, value, index) => sum + (index - middle) * (value - mean), 0);
+  return rise / values.reduce((sum, _value, index) => sum + (index - middle) ** 2, 0);
+}
+
 /** Runs `ours` and `reference` in turn, changing who begins, so that drift of the machine hits both. */
 export async function interleave(
   rounds: number, ours: (round: number) => Promise<number>, reference: (round: number) => Promise<number>,

@@ -1,7 +1,8 @@
-// The native programs of native/bench: built on first use, because nobody but a benchmark needs them. Each prints one
-// JSON object.
+// The native programs of native/bench, and the addons there: built on first use, because nobody but a benchmark needs them.
+// Each program prints one JSON object.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,14 +15,24 @@ export interface NativeProgram {
 }
 
 export async function runNative<Output>({ program, args }: NativeProgram): Promise<Output> {
-  const building = builds.get(program) ?? build(program);
-  builds.set(program, building);
-  return JSON.parse(await outputOf(await building, args)) as Output;
+  return JSON.parse(await outputOf(await built(program), args)) as Output;
 }
 
-async function build(program: string): Promise<string> {
-  await outputOf('cmake', ['--build', BUILD_FOLDER, '--target', `bench_${program}`]);
-  return join(BUILD_FOLDER, 'bench', `bench_${program}`);
+/** `heap` reads the C library's heap, `uncounted` is our addon with jobs that do not hold their pools. */
+export async function loadBenchAddon(name: 'heap' | 'uncounted'): Promise<object> {
+  return createRequire(import.meta.url)(`${await built(name)}.node`) as object;
+}
+
+/** The path, without an ending. */
+function built(name: string): Promise<string> {
+  const building = builds.get(name) ?? build(name);
+  builds.set(name, building);
+  return building;
+}
+
+async function build(name: string): Promise<string> {
+  await outputOf('cmake', ['--build', BUILD_FOLDER, '--target', `bench_${name}`]);
+  return join(BUILD_FOLDER, 'bench', `bench_${name}`);
 }
 
 async function outputOf(command: string, args: readonly string[]): Promise<string> {
