@@ -45,6 +45,7 @@ export const ERROR_KINDS = {
   DEVICE_LOST: kind(503, true),
   RESTARTING: kind(503, true),
   OVERLOADED: kind(503, true),
+  QUARANTINED: kind(503, true),
   DEADLINE: kind(504, true),
   NEVER_FITS: kind(507),
 } as const satisfies Record<string, ErrorKind>;

@@ -5,18 +5,21 @@ import { join } from 'node:path';
 import { createAdmin } from '../deploy/admin/admin.ts';
 import { openAdminServer, type AdminServer } from '../deploy/admin/admin-server.ts';
 import { Rollout } from '../deploy/rollout/rollout.ts';
+import { Quarantine } from '../deploy/rollout/quarantine.ts';
 import { Store } from '../deploy/store/store.ts';
 import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { versionLabel } from './function.ts';
 import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
 import { connectionsMax } from './ingress/connections-max.ts';
-import { DataPlaneThreads, type VersionStatus } from './ingress/data-plane.ts';
+import { DataPlaneThreads } from './ingress/data-plane.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PoolResidency } from './residency/residency.ts';
 import { HostLink } from './supervisor/host-link.ts';
 import type { HostDescriptors } from './supervisor/messages.ts';
+import { Underway } from './supervisor/underway.ts';
 import { openLog, type Log } from './telemetry/log.ts';
 import { openSpanExport, wantsSpans } from './telemetry/span-export.ts';
 import type { MeterReport } from './telemetry/request-meter.ts';
@@ -28,14 +31,9 @@ const SERVICE_VERSION = '0.1.0';
 const LOAD_TIMEOUT_MS = 60_000;
 const REMEMBER_EVERY_MS = 5_000;
 /** So that the supervisor can name who was running when native code took the process down. */
-const TELL_RUNNING_EVERY_MS = 200;
-const RAN_JUST_NOW_MS = 2_000;
+const LOOK_EVERY_MS = 200;
 /** Longest silence inside a request's body. */
 const BODY_IDLE_TIMEOUT_MS = 10_000;
-
-// Before the first wait of this module: the timer that reads it runs while `run` still starts.
-const lastSeenMs = new Map<string, number>();
-let toldRunning = '';
 
 const link = await HostLink.connect();
 const { log, flush } = openLog({ level: link.config.logLevel });
@@ -56,12 +54,14 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const engine = new NativeEngine(config.onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary: config.onnxruntimeLibrary });
   const store = await Store.open(config.store, { versionsKept: config.versionsKept, secretsDir: config.secretsDir });
   for (const note of store.notes) log.warn({ note }, 'store.note');
+  const quarantine = await openQuarantine(config);
+  const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
   const { telemetry, residency } = await openResidency(config, engine, log);
-  const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency, takeSockets });
+  const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency, underway, takeSockets });
   const lastUsedFile = join(config.store, 'last-used.json');
   const remembered = await readLastUsed(lastUsedFile);
   const rollout = new Rollout({
-    store, dataPlane, residency, engine: inspectOnce(engine), clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
+    store, dataPlane, residency, underway, quarantine, engine: inspectOnce(engine), clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
     onRecord: (record) => telemetry.rollout(record),
     loadFirst: (pools) => loadOrder(pools, remembered),
   });
@@ -77,7 +77,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   let admin: AdminServer | undefined;
   const lastUsed = new LastUsed(lastUsedFile);
   const remembering = setInterval(() => void lastUsed.remember(residency.pools()), REMEMBER_EVERY_MS);
-  const telling = setInterval(() => tellRunning(dataPlane.snapshot()), TELL_RUNNING_EVERY_MS);
+  const looking = setInterval(() => underway.see(dataPlane.snapshot().filter(({ inFlight }) => inFlight > 0).map(versionLabel)), LOOK_EVERY_MS);
   link.onStop((drainTimeoutMs) => void stop(drainTimeoutMs).catch(fail));
 
   for (const { error, warnings, ...restored } of await rollout.restore()) {
@@ -101,7 +101,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     waitsFor = 'stopping';
     log.info({ drainTimeoutMs }, 'host.stopping');
     clearInterval(remembering);
-    clearInterval(telling);
+    clearInterval(looking);
     await lastUsed.remember(residency.pools());
     // Undone at once, beside the drain: a deploy that has not committed must not hold the end up.
     const rolledBack = rollout.close();
@@ -117,15 +117,12 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   }
 }
 
-/** A function that crashes the process is often between two looks: what ran a moment ago counts as running. */
-function tellRunning(versions: readonly VersionStatus[]): void {
-  const nowMs = realClock.nowMs();
-  for (const { name, inFlight } of versions) if (inFlight > 0) lastSeenMs.set(name, nowMs);
-  for (const [name, seenMs] of lastSeenMs) if (nowMs - seenMs > RAN_JUST_NOW_MS) lastSeenMs.delete(name);
-  const names = [...lastSeenMs.keys()].sort();
-  if (names.join() === toldRunning) return;
-  toldRunning = names.join();
-  link.running(names);
+/** What the hosts before this one died of is told to all who look: the log, the supervisor, and who asks for its routes. */
+async function openQuarantine({ store }: Config): Promise<Quarantine> {
+  const quarantine = await Quarantine.open(join(store, 'quarantine.json'), link);
+  for (const { label, deaths, cause } of quarantine.added) log.error({ version: label, deaths, cause }, 'function.quarantined');
+  if (quarantine.added.length > 0) link.quarantined();
+  return quarantine;
 }
 
 async function openResidency(config: Config, engine: NativeEngine, to: Log): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
@@ -139,7 +136,9 @@ async function openResidency(config: Config, engine: NativeEngine, to: Log): Pro
 
 function openDataPlane(
   config: Config, descriptors: HostDescriptors,
-  { telemetry, residency, takeSockets }: { readonly telemetry: Telemetry; readonly residency: PoolResidency; readonly takeSockets: () => Promise<void> },
+  { telemetry, residency, underway, takeSockets }: {
+    readonly telemetry: Telemetry; readonly residency: PoolResidency; readonly underway: Underway; readonly takeSockets: () => Promise<void>;
+  },
 ): Promise<DataPlaneThreads> {
   return DataPlaneThreads.open({
     listen: descriptors.ingress.map((fd) => ({ fd, backlog: descriptors.backlog })),
@@ -149,10 +148,19 @@ function openDataPlane(
     bodyIdleTimeoutMs: BODY_IDLE_TIMEOUT_MS,
     connectionsMax: connectionsMax(descriptors.ingress.length),
     beforeListening: takeSockets,
-    acquire: (key, name, binding) => residency.ensure(key, { reason: 'request', function: name, binding }),
+    acquire: async (key, name, binding) => {
+      using _ = underway.prepare(labelsOf(residency, key, name));
+      return await residency.ensure(key, { reason: 'request', function: name, binding });
+    },
     onIsolate: (record) => telemetry.isolate(record),
     onLog: ({ level, text, source, timeMs: _timeMs, ...about }) => log[level]({ ...about, text }, `${source}.log`),
     onSink: (_thread, report) => telemetry.metered(report as MeterReport),
     onFatal: (error) => link.giveUp(error.message),
   });
+}
+
+/** The function's versions whose pool this is. */
+function labelsOf(residency: PoolResidency, key: string, name: string): readonly string[] {
+  const ids = residency.pools().find((pool) => pool.key === key)?.functions ?? [];
+  return ids.map((id) => id.split('@')).filter(([of]) => of === name).map(([, version = '']) => versionLabel({ name, version }));
 }

@@ -18,7 +18,7 @@ export interface Traces {
 }
 
 export interface ViewRoutesOptions {
-  readonly rollout: Pick<Rollout, 'serving'>;
+  readonly rollout: Pick<Rollout, 'serving' | 'refusal'>;
   readonly store: Pick<Store, 'state' | 'readVersion'>;
   readonly dataPlane: Pick<DataPlane, 'snapshot'>;
   readonly residency: Pick<Residency, 'pools'>;
@@ -31,8 +31,13 @@ export interface FunctionView {
   readonly version: string;
   /** `digits@3f2a9c1d` */
   readonly label: string;
-  /** `failed`: deployed, but the last restart could not start it; deploying it again tells why. */
-  readonly state: 'serving' | 'failed';
+  /**
+   * `failed`: deployed, but the last restart could not start it; deploying it again tells why. `quarantined`: it does not run, because
+   * the host died of it again and again.
+   */
+  readonly state: 'serving' | 'failed' | 'quarantined';
+  /** Why it is quarantined, and what would do. */
+  readonly reason?: string;
   /** None when the version cannot be read in the store. */
   readonly routes: readonly string[];
   readonly isolates: number;
@@ -48,6 +53,8 @@ export interface VersionView {
   readonly label: string;
   readonly deployedAt: string;
   readonly current: boolean;
+  /** Why it does not run although it is current, and what would do. */
+  readonly quarantined?: string;
 }
 
 export interface DeviceView {
@@ -65,12 +72,19 @@ export interface DoctorView {
   readonly platform: string;
   readonly cores: number;
   readonly capabilities: readonly Capability[];
+  readonly quarantined: readonly QuarantineView[];
+}
+
+export interface QuarantineView {
+  readonly function: string;
+  /** Why, and what would do. */
+  readonly reason: string;
 }
 
 const TRACES_MAX = 200;
 
 export function viewRoutes(options: ViewRoutesOptions): Hono {
-  const { store, residency, capabilities, traces } = options;
+  const { store, residency, capabilities, traces, rollout } = options;
   const app = new Hono();
 
   app.get('/functions', async (context) => {
@@ -81,14 +95,17 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
   app.get('/functions/:name/versions', (context) => {
     const name = requireFunction(store, context.req.param('name'));
     const { current, history } = store.state().functions[name] ?? { current: '', history: [] };
-    const versions = history.map(({ version, deployedAt }): VersionView =>
-      ({ version, label: versionLabel({ name, version }), deployedAt, current: version === current }));
+    const refusal = rollout.refusal(name);
+    const versions = history.map(({ version, deployedAt }): VersionView => {
+      const isCurrent = version === current;
+      return { version, label: versionLabel({ name, version }), deployedAt, current: isCurrent, ...(isCurrent && refusal !== undefined ? { quarantined: refusal.message } : {}) };
+    });
     return context.json({ versions });
   });
 
   app.get('/pools', (context) => context.json({ pools: residency.pools() }));
   app.get('/devices', (context) => context.json({ devices: [cpuView(residency.pools())] }));
-  app.get('/doctor', (context) => context.json(doctorView(capabilities())));
+  app.get('/doctor', (context) => context.json(doctorView(capabilities(), quarantineViews(options))));
   app.get('/traces/recent', (context) => context.json({ traces: traces.recent(TRACES_MAX) }));
 
   app.get('/traces/:requestId', (context) => {
@@ -102,18 +119,27 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
 }
 
 /** Also what `pilotlight doctor` shows when no host runs. */
-export function doctorView(capabilities: readonly Capability[]): DoctorView {
-  return { node: process.version, platform: `${process.platform}-${process.arch}`, cores: availableParallelism(), capabilities };
+export function doctorView(capabilities: readonly Capability[], quarantined: readonly QuarantineView[] = []): DoctorView {
+  return { node: process.version, platform: `${process.platform}-${process.arch}`, cores: availableParallelism(), capabilities, quarantined };
+}
+
+function quarantineViews({ store, rollout }: ViewRoutesOptions): readonly QuarantineView[] {
+  return Object.keys(store.state().functions).sort().flatMap((name) => {
+    const refusal = rollout.refusal(name);
+    return refusal === undefined ? [] : [{ function: name, reason: refusal.message }];
+  });
 }
 
 async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, name: string): Promise<FunctionView> {
   const { current = '', history = [] } = store.state().functions[name] ?? {};
+  const refusal = rollout.refusal(name);
   const running = dataPlane.snapshot().find((one) => one.name === name && one.version === current);
   return {
     name,
     version: current,
     label: versionLabel({ name, version: current }),
-    state: rollout.serving(name) === current ? 'serving' : 'failed',
+    state: refusal !== undefined ? 'quarantined' : rollout.serving(name) === current ? 'serving' : 'failed',
+    ...(refusal === undefined ? {} : { reason: refusal.message }),
     routes: await routesOf(store, name, current),
     isolates: running?.isolates ?? 0,
     inFlight: running?.inFlight ?? 0,

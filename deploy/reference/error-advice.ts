@@ -191,6 +191,13 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     when: 'The host process is being restarted and has taken longer than `restartWaitMs`.',
     what: 'Try again after `Retry-After`. The log names the function that was running when the process died.',
   },
+  QUARANTINED: {
+    audience: 'caller',
+    when: 'The version was at work (its model being loaded, warmed or run) in each of three deaths of the host in a row, so the host does not run it ' +
+      'any more. Other functions serve on.',
+    what: 'The text names the version and how the host died. Correct it and deploy it, or roll it back; deploying the same version again tries it once more. ' +
+      '`pilotlight functions` and `pilotlight doctor` show what is quarantined.',
+  },
   OVERLOADED: {
     audience: 'caller',
     when: 'An ingress thread holds as many connections as it may (20,000).',

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { versionLabel } from '../../runtime/function.ts';
+import { bundleVersion } from '../bundle/bundle.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { bundleOf } from '../../test/support/bundle-of.ts';
 import { FakeStore } from '../../test/support/fake-store.ts';
@@ -45,6 +47,71 @@ describe('restart and stop', () => {
     const [digits] = await host.rollout.restore();
     assert.match(digits?.warnings.join() ?? '', /DIGITS.*need 1 GiB/);
     assert.deepEqual([host.dataPlane.serving, host.dataPlane.sent.length], [[idOf(V1)], 0]);
+  });
+
+  test('what was at work when the host died is restored last, alone and without loading; the others as ever', async () => {
+    const store = new FakeStore();
+    const names = ['digits', 'letters', 'ocr', 'zip'];
+    for (const name of names) await deploy(setUp({ store }), bundleOf(name, 'x', { models: { M: { path: `${name}.onnx` } }, warm: [{ request: `POST /${name}`, expect: { status: 200 } }] }));
+    const host = setUp({ store });
+    for (const name of ['digits', 'ocr']) host.quarantine.treatments.set(versionLabel({ name, version: store.state().functions[name]?.current ?? '' }), 'late');
+    const started: string[] = [];
+    host.dataPlane.before = (operation, label) => {
+      if (operation === 'start') started.push(`${label.split('@')[0]} beside ${host.activities.at(-1)?.preparing.map((one) => one.split('@')[0]).join()}`);
+    };
+    const restored = await host.rollout.restore();
+    assert.deepEqual(started, ['letters beside letters,zip', 'zip beside letters,zip', 'digits beside digits', 'ocr beside ocr']);
+    assert.deepEqual(host.dataPlane.serving.map((id) => id.split('@')[0]), names);
+    assert.deepEqual(host.residency.loads.length, 2);
+    assert.deepEqual(restored.map(({ warnings }) => warnings.length), [1, 0, 1, 0]);
+    assert.match(restored[0]?.warnings[0] ?? '', /at work when the host died.*loaded by the first request/);
+    assert.deepEqual(host.activities.at(-1), { running: [], preparing: [] });
+  });
+
+  test('a quarantined version is not run, its routes are refused, and the next deploy or rollback lifts that', async () => {
+    for (const lift of ['deploy of the same', 'deploy of another', 'rollback', 'delete'] as const) {
+      const store = new FakeStore();
+      const before = setUp({ store });
+      await deploy(before, V2);
+      await deploy(before, V1);
+      await deploy(before, bundleOf('letters', 'x'));
+      const host = setUp({ store });
+      const label = versionLabel({ name: 'digits', version: bundleVersion(V1) });
+      host.quarantine.treatments.set(label, 'never');
+      const restored = await host.rollout.restore();
+      assert.deepEqual(restored.map(({ error }) => error?.code), ['QUARANTINED', undefined]);
+      assert.deepEqual([...host.dataPlane.running.keys()].map((id) => id.split('@')[0]), ['letters']);
+      const refused = host.dataPlane.table.entries.filter(({ refusal }) => refusal !== undefined);
+      assert.deepEqual(refused.map(({ pattern, refusal }) => [pattern.path, refusal?.code, refusal?.retryAfterS]), [['/digits', 'QUARANTINED', 60]]);
+      assert.equal(host.rollout.refusal('digits')?.code, 'QUARANTINED');
+      if (lift === 'rollback') await host.rollout.rollback('digits', undefined, { warming: 'warm' });
+      else if (lift === 'delete') await host.rollout.delete('digits');
+      else await deploy(host, lift === 'deploy of the same' ? V1 : bundleOf('digits', 'three', {}));
+      assert.deepEqual(host.dataPlane.table.entries.filter(({ refusal }) => refusal !== undefined), [], lift);
+      assert.deepEqual([host.rollout.refusal('digits'), host.quarantine.treatment(label)], [undefined, 'early']);
+      assert.deepEqual(host.dataPlane.serving.map((id) => id.split('@')[0]), lift === 'delete' ? ['letters'] : ['digits', 'letters']);
+    }
+  });
+
+  test('a quarantined version that cannot be read keeps nobody down', async () => {
+    const store = new FakeStore();
+    await deploy(setUp({ store }), V1);
+    const host = setUp({ store });
+    host.quarantine.treatments.set(versionLabel({ name: 'digits', version: bundleVersion(V1) }), 'never');
+    store.versions.clear();
+    const [digits] = await host.rollout.restore();
+    assert.deepEqual([digits?.error?.code, digits?.warnings.length, host.dataPlane.table.entries], ['QUARANTINED', 1, []]);
+  });
+
+  test('a deploy tells what it prepares before it begins, and nothing after it has ended', async () => {
+    const host = setUp();
+    const seen = new Set<string>();
+    const look = (operation: string): void => void seen.add(`${operation} ${host.activities.at(-1)?.preparing.length ?? 0}`);
+    host.residency.before = look;
+    host.dataPlane.before = look;
+    await deploy(host, V1);
+    assert.deepEqual([...seen].sort(), ['ensure 1', 'golden 1', 'publish 0', 'start 0']);
+    assert.deepEqual(host.activities.at(-1)?.preparing, []);
   });
 
   test('fault 52: stopping the host during a load undoes the deploy and refuses those that wait', async () => {

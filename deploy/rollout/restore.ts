@@ -2,11 +2,14 @@
 // callers are answered as early as can be, then the pools in the order of their worth, then the golden requests.
 import { randomBytes } from 'node:crypto';
 import { PilotlightError, describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
+import { versionLabel } from '../../runtime/function.ts';
 import type { ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import { parseRoute } from '../manifest/route.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
+import type { Treatment } from './quarantine.ts';
 import type { RolloutParts } from './rollout-steps.ts';
 import { versionId } from './version-id.ts';
 import { planVersion, type VersionPlan } from './version-plan.ts';
@@ -45,10 +48,13 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   const { clock, store, table } = parts;
   const all: Restoring[] = Object.entries(store.state().functions).map(([name, { current }]) =>
     ({ name, version: current, startMs: clock.nowMs(), steps: [], warnings: [] }));
-  const waiting = all.values();
+  for (const one of all) await refuseQuarantined(parts, one);
+  const early = all.filter((one) => treatmentOf(parts, one) === 'early').values();
   await Promise.all(Array.from({ length: STARTS_AT_ONCE }, async () => {
-    for (const one of waiting) await start(parts, one);
+    for (const one of early) await start(parts, one);
   }));
+  // Alone, so that a death names no other beside the guilty one.
+  for (const one of all) if (treatmentOf(parts, one) === 'late') await start(parts, one);
   // The data plane is closing: it runs nothing any more that a table could name.
   if (parts.signal.aborted) return [];
   const release = await table.hold();
@@ -60,15 +66,36 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   const loaded = await loadPools(parts, all, options.loadFirst);
   for (const one of all) await warmIsolates(parts, one, loaded);
   for (const one of all) options.onRecord(recordOf(one, clock.nowMs()));
+  for (const one of all) {
+    if (treatmentOf(parts, one) === 'late') one.warnings.push('it was at work when the host died, so its models are loaded by the first request that wants them');
+  }
   return all.map(({ name, version, error, warnings }) =>
     ({ function: name, version, warnings, ...(error === undefined ? {} : { error: toPlainError(error, 'INTERNAL') }) }));
 }
 
+function treatmentOf({ quarantine }: RolloutParts, one: Restoring): Treatment {
+  return quarantine.treatment(versionLabel(one));
+}
+
+async function refuseQuarantined({ quarantine, store, table }: RolloutParts, one: Restoring): Promise<void> {
+  const { name, version } = one;
+  const error = quarantine.refusal(versionLabel(one));
+  if (error === undefined) return;
+  one.error = error;
+  try {
+    const { bundle } = await store.readVersion(name, version);
+    table.refuse(name, { version, routes: bundle.manifest.routes.map(parseRoute), error });
+  } catch (damage) {
+    one.warnings.push(`its routes are not known: ${describeThrown(damage)}`);
+  }
+}
+
 async function start(parts: RolloutParts, one: Restoring): Promise<void> {
-  const { store, engine, slotsDefault, residency, dataPlane, signal } = parts;
+  const { store, engine, slotsDefault, residency, dataPlane, signal, underway } = parts;
   const { name, version } = one;
   try {
     signal.throwIfAborted();
+    using _ = underway.prepare([versionLabel(one)]);
     const stored = await store.readVersion(name, version);
     const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault }));
     residency.declare(versionId(name, version), plan.pools);
@@ -86,13 +113,15 @@ async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFir
   const loaded = new Set<string>();
   const wanted = new Map(all.flatMap((one) => {
     const { plan } = one;
-    return plan === undefined ? [] : plan.pools.map((pool) => [pool, { one, plan }] as const);
+    // What a suspect shares with somebody else is loaded for the other's sake.
+    return plan === undefined || treatmentOf(parts, one) !== 'early' ? [] : plan.pools.map((pool) => [pool, { one, plan }] as const);
   }));
   for (const pool of loadFirst([...wanted.keys()])) {
     const owner = wanted.get(pool);
     if (owner === undefined || parts.signal.aborted) continue;
     const { spec, function: name, binding } = pool;
     const { initTimeoutMs } = owner.plan.function.limits;
+    using _ = parts.underway.prepare([versionLabel(owner.one)]);
     const late = (): Error => new PilotlightError('DEADLINE', `it was not warm within limits.initTimeoutMs (${initTimeoutMs} ms)`);
     try {
       await timed(parts, owner.one, 'load', () => within(
@@ -107,10 +136,11 @@ async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFir
 }
 
 async function warmIsolates(parts: RolloutParts, one: Restoring, loaded: ReadonlySet<string>): Promise<void> {
-  const { dataPlane, clock, signal } = parts;
+  const { dataPlane, clock, signal, underway } = parts;
   const { plan } = one;
   // Golden requests would load what was left for later.
-  if (plan === undefined || signal.aborted || !plan.pools.every(({ spec }) => loaded.has(spec.key))) return;
+  if (plan === undefined || signal.aborted || treatmentOf(parts, one) !== 'early' || !plan.pools.every(({ spec }) => loaded.has(spec.key))) return;
+  using _ = underway.prepare([versionLabel(one)]);
   try {
     await timed(parts, one, 'golden', () => sendGolden({ dataPlane, clock, version: plan.function, cases: plan.golden, signal }));
   } catch (error) {

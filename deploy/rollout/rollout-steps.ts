@@ -4,6 +4,7 @@ import type { EngineControl } from '../../runtime/engine/port.ts';
 import { PilotlightError, assert } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
+import type { Underway } from '../../runtime/supervisor/underway.ts';
 import type { WarmRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Ensured, Residency } from '../../runtime/residency/residency.ts';
@@ -14,6 +15,7 @@ import { countOf } from './count-of.ts';
 import { sendGolden } from './golden.ts';
 import { planVersion, type VersionPlan } from './version-plan.ts';
 import { noFunction, resolveRollback, stateOf, type RolloutTarget } from './rollout-target.ts';
+import type { Quarantine } from './quarantine.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { ServingTable } from './serving-table.ts';
 import type { StepName } from './policy.ts';
@@ -28,6 +30,9 @@ export interface RolloutParts {
   readonly residency: Residency;
   readonly engine: Pick<EngineControl, 'inspect'>;
   readonly clock: Clock;
+  /** Told before native code runs for a version for the first time. */
+  readonly underway: Pick<Underway, 'prepare'>;
+  readonly quarantine: Pick<Quarantine, 'treatment' | 'refusal' | 'lift'>;
   /** Slots of a model whose manifest names none. */
   readonly slotsDefault: number;
   /** Requests that the old version has not answered by then are cut. */
@@ -134,6 +139,7 @@ export class RolloutSteps {
     const { engine, slotsDefault, residency, clock, signal } = this.#parts;
     assert(this.#stored !== undefined, 'nothing is stored to plan');
     const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
+    using _ = this.#prepare();
     this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault }), {
       clock, signal, limitMs, late: () => new PilotlightError('BAD_MODEL', `the models were not read within limits.initTimeoutMs (${limitMs} ms)`),
     });
@@ -145,6 +151,7 @@ export class RolloutSteps {
 
   async #load(tell: StepTeller): Promise<string> {
     const { pools } = this.#planned();
+    using _ = this.#prepare();
     const ensured: Ensured[] = [];
     for (const pool of pools) {
       const one = await this.#loadPool(pool);
@@ -191,6 +198,7 @@ export class RolloutSteps {
   async #golden(tell: StepTeller): Promise<string> {
     const { dataPlane, clock, signal } = this.#parts;
     const { function: version, golden } = this.#planned();
+    using _ = this.#prepare();
     if (golden.length === 0) return 'the manifest has none: the first request of each isolate will be slower';
     const outcome = await sendGolden({ dataPlane, clock, version, cases: golden, signal });
     for (const warning of outcome.warnings) tell.warn(warning);
@@ -213,12 +221,19 @@ export class RolloutSteps {
   }
 
   async #switch(): Promise<string> {
-    const { clock, table } = this.#parts;
+    const { clock, quarantine, table } = this.#parts;
     const { name } = this.#target;
     const next = this.#plan?.function;
+    await quarantine.lift(name);
     await tidied('publishing the route table', table.publish(new Map([[name, next]])), clock);
     this.release();
     return next === undefined ? `${name} has no routes any more` : next.routes.map(routeLabel).join(', ');
+  }
+
+  #prepare(): Disposable {
+    const version = this.#version;
+    assert(version !== undefined, 'there is no version to prepare');
+    return this.#parts.underway.prepare([versionLabel({ name: this.#target.name, version })]);
   }
 
   #bundle(): StoredVersion['bundle'] {

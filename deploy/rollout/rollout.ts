@@ -68,6 +68,11 @@ export class Rollout {
     return this.#table.version(name)?.version;
   }
 
+  /** Why the function's routes are answered with an error, if they are. */
+  refusal(name: string): PilotlightError | undefined {
+    return this.#table.refusal(name);
+  }
+
   /** Refuses new rollouts, undoes those that have not committed, waits for all. */
   async close(): Promise<void> {
     this.#stop.abort(new PilotlightError('DRAINING', 'the host is stopping; deploy again when it is back'));

@@ -1,17 +1,25 @@
 // The versions that traffic meets now, and the only place that publishes a route table. Tables are made under one
 // lock together with the commit that they follow, so that two functions' rollouts cannot publish out of order.
-import { PilotlightError } from '../../runtime/errors.ts';
-import type { FunctionVersion } from '../../runtime/function.ts';
+import { PilotlightError, toPlainError } from '../../runtime/errors.ts';
+import type { FunctionVersion, RoutePattern } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
 import { routeLabel, type RouteEntry } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { Store } from '../store/store.ts';
 import { findRouteConflict, type RouteOwner } from './route-conflicts.ts';
 
+/** A version that is deployed and must not run: its routes answer with the error. */
+export interface Refused {
+  readonly version: string;
+  readonly routes: readonly RoutePattern[];
+  readonly error: PilotlightError;
+}
+
 export class ServingTable {
   readonly #store: Pick<Store, 'state' | 'readVersion'>;
   readonly #dataPlane: Pick<DataPlane, 'publish'>;
   #serving: ReadonlyMap<string, FunctionVersion> = new Map();
+  #refused: ReadonlyMap<string, Refused> = new Map();
   #held: Promise<void> = Promise.resolve();
 
   constructor(store: Pick<Store, 'state' | 'readVersion'>, dataPlane: Pick<DataPlane, 'publish'>) {
@@ -21,6 +29,16 @@ export class ServingTable {
 
   version(name: string): FunctionVersion | undefined {
     return this.#serving.get(name);
+  }
+
+  /** Why the function's routes are refused, if they are. */
+  refusal(name: string): PilotlightError | undefined {
+    return this.#refused.get(name)?.error;
+  }
+
+  /** From the next `publish` on, until one that changes the function. */
+  refuse(name: string, refused: Refused): void {
+    this.#refused = new Map([...this.#refused, [name, refused]]);
   }
 
   /** From here to the release nobody else commits or publishes. Releasing twice is harmless. */
@@ -39,8 +57,10 @@ export class ServingTable {
       if (version === undefined) next.delete(name);
       else next.set(name, version);
     }
-    await this.#dataPlane.publish({ generation: this.#store.state().generation, entries: entriesOf(next) });
+    const refused = new Map([...this.#refused].filter(([name]) => !changes.has(name)));
+    await this.#dataPlane.publish({ generation: this.#store.state().generation, entries: [...entriesOf(next), ...refusalsOf(refused)] });
     this.#serving = next;
+    this.#refused = refused;
   }
 
   /** Rejects ROUTE_CONFLICT naming both owners; counts what is deployed, also where it could not be started. */
@@ -62,6 +82,11 @@ export class ServingTable {
       return { name, routes: bundle.manifest.routes.map(parseRoute) };
     }));
   }
+}
+
+function refusalsOf(refused: ReadonlyMap<string, Refused>): readonly RouteEntry[] {
+  return [...refused].flatMap(([name, { version, routes, error }]) =>
+    routes.map((pattern) => ({ pattern, function: name, version, refusal: toPlainError(error, 'INTERNAL') })));
 }
 
 function entriesOf(serving: ReadonlyMap<string, FunctionVersion>): readonly RouteEntry[] {

@@ -38,7 +38,7 @@ TEST("a whole script is read") {
                          "output-value logits 1.5\n"
                          "weights-bytes 10\nslot-bytes 11\nload-ms 12\nslot-ms 13\nrun-ms 14\nspin-ms 15\nfirst-run-ms 16\n"
                          "slow-slot 1 50\nfail-slot 2 no room\nfail-run 3 \"kernel failed\"\nfail-run 7\nnan-run 2\nhang-run 4\n"
-                         "crash-run 5\nhang\ngate g\nload-gate h\nfail-load-no-memory too large\n");
+                         "crash-run 5\nhang\ncrash-load\nhang-load\ngate g\nload-gate h\nfail-load-no-memory too large\n");
   CHECK_EQUAL(read.status.message, "");
   const FakeModel& model = read.value;
   CHECK_EQUAL(model.signature.inputs[0].symbols[1], "tokens");
@@ -51,6 +51,7 @@ TEST("a whole script is read") {
   CHECK_EQUAL(model.failing_slots.at(2), "no room");
   CHECK_EQUAL(model.failing_runs.size(), 2u);
   CHECK_EQUAL(model.load.code, Code::kNoMemory);
+  CHECK(model.load_crashes && model.load_hangs);
   CHECK(model.hangs && model.nan_runs.count(2) == 1 && model.hanging_runs.count(4) == 1 && model.crashing_runs.count(5) == 1);
 }
 

@@ -164,6 +164,7 @@ export class DataPlaneThreads implements DataPlane {
 
   async publish(table: RouteTable): Promise<void> {
     for (const entry of table.entries) {
+      if (entry.refusal !== undefined) continue;
       const key = targetKey({ name: entry.function, version: entry.version });
       assert(this.#running.has(key), `route table ${table.generation} names ${key}, which does not run`);
     }

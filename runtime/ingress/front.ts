@@ -2,7 +2,8 @@
 // exchange. Every refusal becomes an answer here and nowhere else.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { monotonicMs } from '../clock.ts';
-import { assert, fromPlainError, PilotlightError, toPlainError } from '../errors.ts';
+import { assert, fromPlainError, PilotlightError, toPlainError, type ErrorPlain } from '../errors.ts';
+import type { RoutePattern } from '../function.ts';
 import { decodePath, RouteMatcher } from '../router/route-matcher.ts';
 import { routeLabel, type RouteTable } from '../router/table.ts';
 import { Exchange, type Destination, type ExchangeHost } from './exchange.ts';
@@ -22,10 +23,8 @@ export interface FrontOptions {
 /** `private`: the listener for golden requests, which only the control thread can reach. */
 export type Door = 'public' | 'private';
 
-interface Route {
-  readonly label: string;
-  readonly target: Target;
-}
+/** A refusal stands for a version that does not run. */
+type Route = { readonly label: string; readonly target: Target } | { readonly refusal: ErrorPlain };
 
 export class Front {
   readonly #options: FrontOptions;
@@ -43,7 +42,8 @@ export class Front {
 
   /** Requests that arrive from now on are routed by this table. */
   publish(table: RouteTable): void {
-    const routes = table.entries.map((entry) => {
+    const routes = table.entries.map((entry): { pattern: RoutePattern; target: Route } => {
+      if (entry.refusal !== undefined) return { pattern: entry.pattern, target: { refusal: entry.refusal } };
       const target = this.#options.findTarget(targetKey({ name: entry.function, version: entry.version }));
       assert(target !== undefined, `route table ${table.generation} names ${entry.function}@${entry.version}, which was not attached`);
       return { pattern: entry.pattern, target: { label: routeLabel(entry.pattern), target } };
@@ -74,6 +74,7 @@ export class Front {
     const routed = decodePath(path);
     const route = method === 'TRACE' ? undefined : this.#routes.find(method, routed);
     if (route === undefined) return this.#miss(exchange, method, routed);
+    if ('refusal' in route) throw fromPlainError(route.refusal);
     if (fields.version !== undefined) checkVersion(fields.version, route.target);
     exchange.serve({ target: route.target, route: route.label, url, link: undefined });
   }

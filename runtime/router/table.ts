@@ -1,4 +1,5 @@
 // The route table: who answers what, now. An immutable, numbered snapshot; ingress threads swap whole tables.
+import type { ErrorPlain } from '../errors.ts';
 import type { RoutePattern } from '../function.ts';
 
 export interface RouteEntry {
@@ -6,6 +7,8 @@ export interface RouteEntry {
   readonly function: string;
   /** Full digest. */
   readonly version: string;
+  /** The version does not run: requests are answered with this. */
+  readonly refusal?: ErrorPlain;
 }
 
 /** Where patterns overlap, the entry that stands first answers. */

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { realClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { describeThrown, PilotlightError } from '../errors.ts';
-import type { FromHost, HostDeath, HostDescriptors, ToHost } from './messages.ts';
+import type { Activity, FromHost, HostDeath, HostDescriptors, ToHost } from './messages.ts';
 import { loadSockets } from './sockets.ts';
 
 const BEAT_MS = 1000;
@@ -100,9 +100,14 @@ export class HostLink {
     this.#send({ type: 'ready' });
   }
 
-  /** Functions whose code or models run now; named should this process die. Cheap: one small message. */
-  running(functions: readonly string[]): void {
-    this.#send({ type: 'running', functions });
+  /** What runs and is prepared now; named should this process die. Cheap: one small message, handed to the kernel before this returns. */
+  activity({ running, preparing }: Activity): void {
+    this.#send({ type: 'activity', running, preparing });
+  }
+
+  /** What the hosts before this one died of is not run any more: the next death is the first in its row. */
+  quarantined(): void {
+    this.#send({ type: 'quarantined' });
   }
 
   /** Stopping and no longer listening for functions (admin may): from now on the supervisor answers new connections there. */

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '../clock.ts';
 import { describeThrown } from '../errors.ts';
-import type { FromHost, ToHost } from './messages.ts';
+import type { FromHost, HostDeath, ToHost } from './messages.ts';
 
 /** 0, 1 and 2 are as everywhere, 3 is the channel. */
 export const FIRST_DESCRIPTOR = 4;
@@ -12,11 +12,15 @@ export const FIRST_DESCRIPTOR = 4;
 /** How long the channel of a dead process is waited for: somebody else may hold its other end. */
 const LAST_WORDS_MS = 1000;
 
+/** The signals by which native code ends its process. */
+const FAULTS: ReadonlySet<NodeJS.Signals> = new Set<NodeJS.Signals>(['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGTRAP', 'SIGSYS']);
+
 export interface HostDeathNotice {
   /** Completes "the host ...". */
   readonly cause: string;
   /** null: by a signal, or it could not be started. */
   readonly exitCode: number | null;
+  readonly by: HostDeath['by'];
 }
 
 export interface HostListener {
@@ -44,7 +48,7 @@ export function launchHost({ file, descriptors, clock }: LaunchOptions, listener
   try {
     child = spawn(process.execPath, [file], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors] });
   } catch (error) {
-    setImmediate(() => listener.died({ cause: `could not be started (${describeThrown(error)})`, exitCode: null }));
+    setImmediate(() => listener.died({ cause: `could not be started (${describeThrown(error)})`, exitCode: null, by: 'other' }));
     return { pid: undefined, send: () => {}, kill: () => {} };
   }
   let state: 'alive' | 'exited' | 'told' = 'alive';
@@ -59,11 +63,11 @@ export function launchHost({ file, descriptors, clock }: LaunchOptions, listener
   });
   // Also for a failed send or kill: those end in a death that is told anyway.
   child.on('error', (error) => {
-    if (child.pid === undefined) tell({ cause: `could not be started (${describeThrown(error)})`, exitCode: null });
+    if (child.pid === undefined) tell({ cause: `could not be started (${describeThrown(error)})`, exitCode: null, by: 'other' });
   });
   child.once('exit', (exitCode, signal) => {
     if (state === 'alive') state = 'exited';
-    const notice = { cause: describeExit(exitCode, signal), exitCode };
+    const notice: HostDeathNotice = { cause: describeExit(exitCode, signal), exitCode, by: signal !== null && FAULTS.has(signal) ? 'fault' : 'other' };
     const wait = clock.after(LAST_WORDS_MS, () => tell(notice));
     child.once('close', () => {
       wait.cancel();

@@ -17,11 +17,19 @@ export interface HostDescriptors {
   readonly adminPort: number;
 }
 
-/** Why the host before this one is gone. */
-export interface HostDeath {
-  readonly cause: string;
-  /** Functions that it had told to be running. */
+/** What a host does for whom, told before it begins. Versions by their labels (`digits@3f2a9c1d`), the latest last. */
+export interface Activity {
+  /** They answer requests. */
   readonly running: readonly string[];
+  /** Their models are read, loaded or warmed, or their golden requests sent: the first time for code that may be wrong. */
+  readonly preparing: readonly string[];
+}
+
+/** Why the host before this one is gone, and what it was doing. */
+export interface HostDeath extends Activity {
+  readonly cause: string;
+  /** `fault`: by a signal of its own, as native code ends a process. `other`: killed from outside or by its supervisor, or it ended itself. */
+  readonly by: 'fault' | 'other';
 }
 
 export type ToHost =
@@ -42,7 +50,9 @@ export type FromHost =
   /** About to listen: the supervisor must have stopped answering when it grants this. */
   | { readonly type: 'claim' }
   | { readonly type: 'ready' }
-  | { readonly type: 'running'; readonly functions: readonly string[] }
+  | ({ readonly type: 'activity' } & Activity)
+  /** What hosts before died of is not run any more: the row of deaths is over. */
+  | { readonly type: 'quarantined' }
   /** Stopping, and no longer listening for functions: from here on the supervisor answers there. */
   | { readonly type: 'released' }
   /** Wants to be killed and replaced: a device is lost, native code hangs. */

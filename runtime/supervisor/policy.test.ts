@@ -8,7 +8,7 @@ const CRASH = { type: 'died', cause: 'was killed by SIGSEGV', exitCode: null, se
 const EXIT = { type: 'died', cause: 'ended with exit code 3', exitCode: 3, servedMs: 0 } as const;
 const STOP = { type: 'stop', signalNumber: 15 } as const;
 
-type Brief = SupervisorEvent | 'beat' | 'tick' | 'claim' | 'ready' | 'released' | 'retryDue' | 'answerDue' | 'stopDue';
+type Brief = SupervisorEvent | 'beat' | 'tick' | 'claim' | 'ready' | 'released' | 'quarantined' | 'retryDue' | 'answerDue' | 'stopDue';
 
 /** All events in a row; the actions are those of the last, logs left out. */
 function after(...events: Brief[]): { state: SupervisorState; did: string[]; actions: readonly SupervisorAction[] } {
@@ -116,9 +116,14 @@ test('at no time do host and supervisor both take connections, whatever happens'
 });
 
 test('fault 21: a crash loop is told with the functions that were running, the row and the delay', () => {
-  const running = { type: 'running', functions: ['digits', 'langid'] } as const;
+  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: ['ocr@3'] } as const;
   const { actions } = after('claim', 'ready', CRASH, 'claim', 'ready', running, CRASH);
-  assert.match(text(actions), /the host was killed by SIGSEGV while running digits, langid \(death 2 in a row\); it is started again in 250 ms/);
+  assert.match(text(actions), /the host was killed by SIGSEGV while preparing ocr@3 and while running digits@1, langid@2 \(death 2 in a row\); it is started again in 250 ms/);
+});
+
+test('a host that has quarantined what its predecessors died of is the first of a new row, so that others do not wait long', () => {
+  const { state, did } = after('claim', 'ready', CRASH, CRASH, 'retryDue', CRASH, 'retryDue', 'quarantined', CRASH);
+  assert.deepEqual([state.deathsInRow, did], [1, ['spawn']]);
 });
 
 test('a host that we killed dies of our reason, not of our signal', () => {

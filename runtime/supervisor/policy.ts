@@ -2,6 +2,8 @@
 // next state and a list of actions. It keeps two rules: at most one of host and supervisor takes connections,
 // and a host that dies is started again, ever more slowly while it keeps dying.
 
+import type { Activity } from './messages.ts';
+
 /** starting: a host lives and is not ready. waiting: none lives, the next start is due later. */
 export type Phase = 'starting' | 'serving' | 'waiting' | 'stopping' | 'ended';
 
@@ -16,7 +18,7 @@ export interface SupervisorState {
   readonly deathsInRow: number;
   /** Ticks since the last beat; below 0 before the first. Counted, not measured: after a pause of the whole machine one tick is due, not ten. */
   readonly silentTicks: number;
-  readonly running: readonly string[];
+  readonly activity: Activity;
   /** Why we killed the host, until its death arrives. */
   readonly killedFor: string | undefined;
   /** Told by the host before its death: ends us too. */
@@ -31,8 +33,8 @@ export interface End {
 
 export type SupervisorEvent =
   | { readonly type: 'died'; readonly cause: string; readonly exitCode: number | null; readonly servedMs: number }
-  | { readonly type: 'beat' | 'tick' | 'claim' | 'ready' | 'released' | 'retryDue' | 'answerDue' | 'stopDue' }
-  | { readonly type: 'running'; readonly functions: readonly string[] }
+  | { readonly type: 'beat' | 'tick' | 'claim' | 'ready' | 'released' | 'quarantined' | 'retryDue' | 'answerDue' | 'stopDue' }
+  | ({ readonly type: 'activity' } & Activity)
   | { readonly type: 'giveUp'; readonly reason: string }
   | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number }
   | { readonly type: 'stop'; readonly signalNumber: number };
@@ -58,6 +60,9 @@ export interface PolicyLimits {
   readonly retryMaxMs: number;
 }
 
+/** Of a host that has told nothing yet. */
+const IDLE: Activity = { running: [], preparing: [] };
+
 export interface Step {
   readonly state: SupervisorState;
   readonly actions: readonly SupervisorAction[];
@@ -65,7 +70,8 @@ export interface Step {
 
 export function firstStep(limits: PolicyLimits): Step {
   const state: SupervisorState = {
-    phase: 'starting', acceptor: 'nobody', wasReady: false, deathsInRow: 0, silentTicks: -limits.startTicks, running: [], killedFor: undefined, fatal: undefined,
+    phase: 'starting', acceptor: 'nobody', wasReady: false, deathsInRow: 0, silentTicks: -limits.startTicks, activity: IDLE, killedFor: undefined,
+    fatal: undefined,
   };
   return { state, actions: [{ do: 'arm', timer: 'answerDue', afterMs: limits.restartWaitMs }, { do: 'spawn' }] };
 }
@@ -75,7 +81,8 @@ export function nextStep(state: SupervisorState, event: SupervisorEvent, limits:
   switch (event.type) {
     case 'beat': return { state: { ...state, silentTicks: 0 }, actions: [] };
     case 'tick': return afterTick(state, limits);
-    case 'running': return { state: { ...state, running: event.functions }, actions: [] };
+    case 'activity': return { state: { ...state, activity: { running: event.running, preparing: event.preparing } }, actions: [] };
+    case 'quarantined': return { state: { ...state, deathsInRow: 0 }, actions: [] };
     case 'claim': return afterClaim(state);
     case 'ready': return afterReady(state);
     case 'released': return afterRelease(state);
@@ -156,14 +163,14 @@ function restart(state: SupervisorState, cause: string, servedMs: number, limits
   const delayMs = retryDelayMs(deathsInRow, limits);
   const arms: SupervisorAction[] = state.acceptor === 'host' ? [{ do: 'arm', timer: 'answerDue', afterMs: limits.restartWaitMs }] : [];
   const down: SupervisorState = { ...state, deathsInRow, phase: 'waiting', acceptor: state.acceptor === 'host' ? 'nobody' : state.acceptor };
-  const news = log('error', 'host.died', describeDeath(cause, state.running, deathsInRow, delayMs));
+  const news = log('error', 'host.died', describeDeath(cause, state.activity, deathsInRow, delayMs));
   if (delayMs > 0) return { state: down, actions: [news, ...arms, { do: 'arm', timer: 'retryDue', afterMs: delayMs }] };
   const { state: started, actions } = spawn(down, limits);
   return { state: started, actions: [news, ...arms, ...actions] };
 }
 
 function spawn(state: SupervisorState, limits: PolicyLimits): Step {
-  return { state: { ...state, phase: 'starting', silentTicks: -limits.startTicks, running: [], killedFor: undefined }, actions: [{ do: 'spawn' }] };
+  return { state: { ...state, phase: 'starting', silentTicks: -limits.startTicks, activity: IDLE, killedFor: undefined }, actions: [{ do: 'spawn' }] };
 }
 
 function kill(state: SupervisorState, reason: string): Step {
@@ -179,8 +186,11 @@ function log(level: 'info' | 'warn' | 'error', event: string, text: string): Sup
   return { do: 'log', level, event, text };
 }
 
-function describeDeath(cause: string, running: readonly string[], deathsInRow: number, delayMs: number): string {
-  const during = running.length === 0 ? '' : ` while running ${running.join(', ')}`;
+function describeDeath(cause: string, { running, preparing }: Activity, deathsInRow: number, delayMs: number): string {
+  const during = [
+    ...(preparing.length === 0 ? [] : [` while preparing ${preparing.join(', ')}`]),
+    ...(running.length === 0 ? [] : [` while running ${running.join(', ')}`]),
+  ].join(' and');
   const row = deathsInRow === 1 ? '' : ` (death ${deathsInRow} in a row)`;
   return `the host ${cause}${during}${row}; it is started again ${delayMs === 0 ? 'at once' : `in ${delayMs} ms`}`;
 }

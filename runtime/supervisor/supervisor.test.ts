@@ -46,7 +46,7 @@ function supervise() {
     host().listener.message({ type: 'claim' });
     host().listener.message({ type: 'ready' });
   };
-  const crash = (): void => host().listener.died({ cause: 'was killed by SIGSEGV', exitCode: null });
+  const crash = (): void => host().listener.died({ cause: 'was killed by SIGSEGV', exitCode: null, by: 'fault' });
   return { clock, trace, host, serve, crash, supervisor, hosts };
 }
 
@@ -61,11 +61,21 @@ test('the host after a crash is told why, and what was running', async () => {
   const { host, serve, crash, supervisor } = supervise();
   serve();
   await supervisor.ready;
-  host().listener.message({ type: 'running', functions: ['digits'] });
+  host().listener.message({ type: 'activity', running: ['digits@1'], preparing: ['ocr@2'] });
   crash();
   const [start] = host().sent;
   assert.ok(start?.type === 'start');
-  assert.deepEqual([start.deathsInRow, start.lastDeath], [1, { cause: 'was killed by SIGSEGV', running: ['digits'] }]);
+  assert.deepEqual([start.deathsInRow, start.lastDeath], [1, { cause: 'was killed by SIGSEGV', by: 'fault', running: ['digits@1'], preparing: ['ocr@2'] }]);
+});
+
+test('a host that the supervisor kills did not die of a fault of its code, whatever the signal', () => {
+  const { host, serve, crash } = supervise();
+  serve();
+  host().listener.message({ type: 'giveUp', reason: 'lost gpu:0' });
+  crash();
+  const [start] = host().sent;
+  assert.ok(start?.type === 'start');
+  assert.deepEqual(start.lastDeath, { cause: 'lost gpu:0', by: 'other', running: [], preparing: [] });
 });
 
 test('connections wait for a restart of less than 3 s and are answered in a longer one, until the next host claims them', () => {
@@ -111,7 +121,7 @@ test('a stop tells the host, and ends when it has ended, with nothing left to do
   serve();
   supervisor.stop(15);
   host().listener.message({ type: 'released' });
-  host().listener.died({ cause: 'ended with exit code 0', exitCode: 0 });
+  host().listener.died({ cause: 'ended with exit code 0', exitCode: 0, by: 'other' });
   assert.deepEqual(await supervisor.ended, { exitCode: 0 });
   assert.deepEqual(trace.slice(-4), ['stop', 'supervisor.stops', 'answer functions', 'finish']);
   assert.equal(clock.pending, 0);
@@ -126,7 +136,7 @@ test('a host that does not stop in time is killed, and the end says so', async (
     clock.advance(1000);
   }
   assert.equal(trace.at(-1), 'kill');
-  host().listener.died({ cause: 'was killed by SIGKILL', exitCode: null });
+  host().listener.died({ cause: 'was killed by SIGKILL', exitCode: null, by: 'other' });
   const { exitCode, message } = await supervisor.ended;
   assert.equal(exitCode, 1);
   assert.match(message ?? '', /did not stop within 29000 ms/);

@@ -2,7 +2,7 @@
 // and the one live host; decides nothing itself.
 import type { Clock, Timer } from '../clock.ts';
 import type { AnswerScope } from './answerer.ts';
-import type { HostListener, HostProcess } from './host-process.ts';
+import type { HostDeathNotice, HostListener, HostProcess } from './host-process.ts';
 import type { FromHost, HostDeath, ToHost } from './messages.ts';
 import { firstStep, nextStep, retryDelayMs } from './policy.ts';
 import type { End, PolicyLimits, Step, SupervisorAction, SupervisorEvent, SupervisorState } from './policy.ts';
@@ -100,7 +100,7 @@ export class Supervisor {
     const { launch, start } = this.#parts;
     const host: HostProcess = launch({
       message: (message) => this.#hear(message),
-      died: ({ cause, exitCode }) => this.#bury(cause, exitCode),
+      died: (notice) => this.#bury(notice),
     });
     this.#host = host;
     const { deathsInRow } = this.#state;
@@ -114,9 +114,10 @@ export class Supervisor {
     this.#tellReady();
   }
 
-  #bury(cause: string, exitCode: number | null): void {
+  #bury({ cause, exitCode, by }: HostDeathNotice): void {
+    const { killedFor, activity } = this.#state;
     const servedMs = this.#readyAtMs === undefined ? 0 : this.#parts.clock.nowMs() - this.#readyAtMs;
-    this.#lastDeath = { cause: this.#state.killedFor ?? cause, running: this.#state.running };
+    this.#lastDeath = { cause: killedFor ?? cause, by: killedFor === undefined ? by : 'other', ...activity };
     this.#host = undefined;
     this.#readyAtMs = undefined;
     this.#happen({ type: 'died', cause, exitCode, servedMs });

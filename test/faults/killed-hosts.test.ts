@@ -126,11 +126,44 @@ test('fault 21: a crash in native code ends the host process only, and the log n
   const results: (number | string)[] = [];
   do results.push((await askOnce(host.port, '/crashes')).result); while (results.at(-1) === 200 && results.length < 400);
   assert.equal(results.at(-1), 'ECONNRESET');
-  assert.match(String((await host.event('host.died'))['msg']), /the host was killed by SIGABRT while running (crashes|crashes, root); it is started again at once/);
+  assert.match(String((await host.event('host.died'))['msg']), /the host was killed by SIGABRT while running (crashes@\w+|crashes@\w+, root@\w+|root@\w+, crashes@\w+); it is started again at once/);
   await host.ready(2);
   await load.answers('root', 10);
   assert.equal((await askOnce(host.port, '/crashes')).result, 200);
   assert.deepEqual([...(await load.stop()).keys()].filter((result) => result !== 200 && result !== 'ECONNRESET'), []);
+});
+
+test('fault 21: a model that ends the process in its load does so once for each request, not at each restart, and the third time it is quarantined', TIME, async () => {
+  const host = await start();
+  await host.deploy(write('root', { says: 'root', route: '/' }));
+  // Not loaded by its deploy, and first of all by each restart.
+  const crashes = (script: readonly string[]): string => folders.write('crashes', {
+    handler: `export default { async fetch(request, env) { await ${RUN_FAKE}; return new Response('crashes'); } };`,
+    manifest: { isolates: 1, models: { MODEL: { path: 'model.fake', slots: 1, residency: 'pinned' } } }, files: { 'model.fake': fakeModel(script) },
+  });
+  await host.deploy(crashes(['crash-load']), '--no-warm');
+  using load = new Load(host.port, 1);
+  for (let death = 1; death <= 3; death++) {
+    await load.answers('root', 10);
+    assert.equal((await askOnce(host.port, '/crashes')).result, 'ECONNRESET');
+    assert.match(String((await host.event('host.died', death))['msg']), /the host was killed by SIGABRT while preparing crashes@[0-9a-f]{8}( and while running .*)?( \(death . in a row\))?; /);
+    await host.ready(death + 1);
+  }
+  assert.match(String((await host.event('function.quarantined'))['version']), /^crashes@/);
+  const refused = await host.ask('/crashes');
+  assert.deepEqual([refused.status, refused.headers.get('retry-after'), (await refused.json() as { code: string }).code], [503, '60', 'QUARANTINED']);
+  await load.answers('root', 10);
+  assert.match(await host.must(['functions']), /crashes@\w+ +quarantined/);
+  assert.match(await host.must(['versions', 'crashes']), /current, quarantined/);
+  assert.match(await host.must(['doctor']), /crashes@\w+ is quarantined: it was at work in each of the last 3 deaths of the host/);
+  // It lasts, also when the host dies of something else.
+  host.killHost();
+  await host.ready(5);
+  assert.equal((await askOnce(host.port, '/crashes')).result, 503);
+  await host.deploy(crashes([]));
+  assert.equal((await askOnce(host.port, '/crashes')).body, 'crashes');
+  assert.match(await host.must(['functions']), /crashes@\w+ +serving/);
+  assert.equal(host.logs.filter(({ event }) => event === 'host.died').length, 4, 'no death but those that were asked for');
 });
 
 /** Waits until the host has written down these pools as used last, the latest first. */

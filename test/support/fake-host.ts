@@ -2,8 +2,10 @@
 import { createAdmin, type Health } from '../../deploy/admin/admin.ts';
 import { Rollout } from '../../deploy/rollout/rollout.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
+import { Underway } from '../../runtime/supervisor/underway.ts';
 import { FakeDataPlane } from './fake-data-plane.ts';
 import { FakeEngine } from './fake-engine.ts';
+import { FakeQuarantine } from './fake-quarantine.ts';
 import { FakeResidency } from './fake-residency.ts';
 import { FakeStore } from './fake-store.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -12,9 +14,11 @@ export const FAKE_TOKEN = 'test-token';
 
 export function fakeHost() {
   const [store, dataPlane, residency, engine, clock] = [new FakeStore(), new FakeDataPlane(), new FakeResidency(), new FakeEngine(), new ManualClock()];
+  const quarantine = new FakeQuarantine();
+  const underway = new Underway({ clock, tell: () => {} });
   const records: RolloutRecord[] = [];
   const rollout = new Rollout({
-    store, dataPlane, residency, engine, clock, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
+    store, dataPlane, residency, engine, clock, underway, quarantine, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
   });
   const health: { live: Health; ready: Health } = { live: { ok: true }, ready: { ok: true } };
   const traces = new Map<string, unknown>();
@@ -26,5 +30,5 @@ export function fakeHost() {
     ready: () => health.ready,
     metrics: () => '# EOF\n',
   });
-  return { admin, rollout, store, dataPlane, residency, engine, clock, records, health, traces };
+  return { admin, quarantine, rollout, store, dataPlane, residency, engine, clock, records, health, traces };
 }

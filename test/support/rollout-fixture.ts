@@ -5,9 +5,12 @@ import type { RolloutEvent } from '../../deploy/rollout/rollout-event.ts';
 import { Rollout } from '../../deploy/rollout/rollout.ts';
 import { PilotlightError, type ErrorCode } from '../../runtime/errors.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
+import type { Activity } from '../../runtime/supervisor/messages.ts';
+import { Underway } from '../../runtime/supervisor/underway.ts';
 import { bundleOf } from './bundle-of.ts';
 import { FakeDataPlane } from './fake-data-plane.ts';
 import { FakeEngine } from './fake-engine.ts';
+import { FakeQuarantine } from './fake-quarantine.ts';
 import { FakeResidency } from './fake-residency.ts';
 import { FakeStore } from './fake-store.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -17,14 +20,17 @@ export const GOLDEN = { warm: [{ request: 'POST /digits', expect: { status: 200 
 export const V1 = bundleOf('digits', 'one', { ...MODEL, ...GOLDEN });
 export const V2 = bundleOf('digits', 'two', { models: { DIGITS: { path: 'better.onnx' } }, ...GOLDEN });
 
-export function setUp(kept: { readonly store?: FakeStore } = {}) {
+export function setUp(kept: { readonly store?: FakeStore; readonly quarantine?: FakeQuarantine } = {}) {
   const store = kept.store ?? new FakeStore();
   const [dataPlane, residency, engine, clock] = [new FakeDataPlane(), new FakeResidency(), new FakeEngine(), new ManualClock()];
+  const quarantine = kept.quarantine ?? new FakeQuarantine();
+  const activities: Activity[] = [];
+  const underway = new Underway({ clock, tell: (activity) => activities.push(activity) });
   const records: RolloutRecord[] = [];
   const rollout = new Rollout({
-    store, dataPlane, residency, engine, clock, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
+    store, dataPlane, residency, engine, clock, underway, quarantine, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
   });
-  return { store, dataPlane, residency, engine, clock, records, rollout };
+  return { activities, quarantine, store, dataPlane, residency, engine, clock, records, rollout };
 }
 
 export type Host = ReturnType<typeof setUp>;

@@ -39,11 +39,12 @@ async function diagnose(options: HostOptions, terminal: Terminal): Promise<Diagn
   }
 }
 
-function show({ node, platform, cores, capabilities, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
+function show({ node, platform, cores, capabilities, quarantined, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
   out(`${paint.strong(host === undefined ? 'this machine (no host answers)' : host)}: Node ${node}, ${platform}, ${cores} cores\n`);
   for (const { backend, available, version, library, reason } of capabilities) {
     const mark = available ? paint.good('✓') : paint.warning('!');
     out(`${mark} ${backend.padEnd(12)} ${available ? [version, library].filter((part) => part !== undefined).join('  ') : reason ?? 'not found'}\n`);
   }
+  for (const { reason } of quarantined) out(`${paint.warning('!')} ${reason}\n`);
   if (hostProblem !== undefined) err(`${paint.faint(hostProblem)}\n`);
 }

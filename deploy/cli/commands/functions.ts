@@ -33,7 +33,7 @@ export function addFunctions(program: Command, terminal: Terminal): void {
       columns: [
         { title: 'VERSION', cell: ({ label }) => label },
         { title: 'DEPLOYED', cell: ({ deployedAt }) => formatAgo(deployedAt, Date.now()) },
-        { title: '', cell: ({ current }) => (current ? 'current' : '') },
+        { title: '', cell: ({ current, quarantined }) => (quarantined !== undefined ? 'current, quarantined' : current ? 'current' : '') },
       ],
       empty: `${name} has no versions`,
     }, options, terminal));

@@ -166,6 +166,8 @@ class SimulatedDevice final : public Backend {
     const std::atomic<bool> never{false};
     if (!model.value.load_gate.empty()) FakeGate::Named(model.value.load_gate).Pass(never);
     std::this_thread::sleep_for(milliseconds(model.value.load_ms));
+    if (model.value.load_crashes) std::abort();
+    while (model.value.load_hangs) std::this_thread::sleep_for(std::chrono::hours(1));
     if (!model.value.load.ok()) return {model.value.load, nullptr};
     Bytes weights = AllocateWritten(model.value.weights_bytes);
     if (weights.data() == nullptr) {

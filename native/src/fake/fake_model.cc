@@ -125,6 +125,8 @@ const std::map<std::string, Reader>& Readers() {
       {"fail-load", failing_load(Code::kLoadFailed)},
       {"fail-load-bad-model", failing_load(Code::kBadModel)},
       {"fail-load-no-memory", failing_load(Code::kNoMemory)},
+      {"crash-load", [](Line&, FakeModel& model) { model.load_crashes = true; }},
+      {"hang-load", [](Line&, FakeModel& model) { model.load_hangs = true; }},
       {"fail-slot", failing(&FakeModel::failing_slots)},
       {"fail-run", failing(&FakeModel::failing_runs)},
       {"nan-run", runs(&FakeModel::nan_runs)},

@@ -16,6 +16,8 @@
 //   fail-load no such operator         # the load fails with this text: LOAD_FAILED,
 //   fail-load-bad-model truncated      # BAD_MODEL,
 //   fail-load-no-memory out of bytes   # NO_MEMORY
+//   crash-load                         # the load ends the process, as a fault of native code would
+//   hang-load                          # the load never ends, and cannot be stopped
 //   fail-slot 2 no room                # making slot 2 fails: NO_MEMORY (slots count from 0)
 //   fail-run 3 kernel failed           # the engine's third run fails (runs count from 1; may be said of several)
 //   nan-run 2                          # its second run answers NaN in all floating-point elements
@@ -51,6 +53,7 @@ struct FakeModel {
   std::map<int64_t, int64_t> slow_slots;  // slot -> ms
 
   Status load = Status::Ok();
+  bool load_crashes = false, load_hangs = false;
   std::map<int64_t, std::string> failing_slots;
   std::map<int64_t, std::string> failing_runs;
   std::set<int64_t> nan_runs, hanging_runs, crashing_runs;
