@@ -27,22 +27,35 @@ export function findRouteConflict(candidate: RouteOwner, owners: readonly RouteO
 
 type Segment = { readonly kind: 'literal'; readonly text: string } | { readonly kind: 'one' } | { readonly kind: 'rest' };
 
+type Shape = readonly Segment[];
+
+/** Every deploy compares with the routes of all functions, which are the same ones each time. */
+const knownShapes = new WeakMap<RoutePattern, readonly Shape[]>();
+
 function overlaps(a: RoutePattern, b: RoutePattern): boolean {
   if (a.method !== undefined && b.method !== undefined && a.method !== b.method) return false;
-  return shapesOf(a.path).some((one) => shapesOf(b.path).some((other) => meet(one, other)));
+  return shapesOf(a).some((one) => shapesOf(b).some((other) => meet(one, other)));
 }
 
-function meet(a: readonly Segment[], b: readonly Segment[]): boolean {
-  const [first, second] = [a[0], b[0]];
+function shapesOf(pattern: RoutePattern): readonly Shape[] {
+  const known = knownShapes.get(pattern);
+  if (known !== undefined) return known;
+  const shapes = readShapes(pattern.path);
+  knownShapes.set(pattern, shapes);
+  return shapes;
+}
+
+function meet(a: Shape, b: Shape, from = 0): boolean {
+  const [first, second] = [a[from], b[from]];
   // `/a/*` matches `/a` as well, so the rest may be empty.
   if (first?.kind === 'rest' || second?.kind === 'rest') return true;
   if (first === undefined || second === undefined) return first === second;
   if (first.kind === 'literal' && second.kind === 'literal' && first.text !== second.text) return false;
-  return meet(a.slice(1), b.slice(1));
+  return meet(a, b, from + 1);
 }
 
 /** An optional last parameter, `/:id?`, makes two shapes. */
-function shapesOf(path: string): readonly (readonly Segment[])[] {
+function readShapes(path: string): readonly Shape[] {
   const parts = splitPath(path);
   const segments = parts.map((part, index) => segmentOf(part, index === parts.length - 1));
   const isOptional = parts.at(-1)?.startsWith(':') === true && parts.at(-1)?.endsWith('?') === true;

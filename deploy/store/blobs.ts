@@ -16,6 +16,9 @@ export class Blobs {
   readonly #openedMs: number;
   /** When a deploy last asked for or brought a blob. */
   readonly #wantedMs = new Map<string, number>();
+  /** Those that may be here. All of them, once the disk was listed. */
+  readonly #known = new Set<string>();
+  #isListed = false;
 
   constructor(disk: StoreDisk, folder: string, clock: Clock) {
     this.#disk = disk;
@@ -47,6 +50,8 @@ export class Blobs {
     refuseUnlikely(sha256, bytes);
     this.#wantedMs.set(sha256, this.#clock.nowMs());
     if ((await this.size(sha256)) === bytes) return;
+    // Before it is there: a failure may come after it has its name.
+    this.#known.add(sha256);
     const target = this.pathOf(sha256);
     const staged = this.#disk.stagingPath();
     try {
@@ -62,17 +67,24 @@ export class Blobs {
   /** Removes what is not in `used`, unless a deploy wanted it lately. */
   async collect(used: ReadonlySet<string>): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    for (const shelf of await this.#disk.list(this.#folder)) {
-      if (!shelf.isFolder) continue;
-      for (const { name } of await this.#disk.list(path.join(this.#folder, shelf.name))) {
-        const wantedMs = this.#wantedMs.get(name) ?? this.#openedMs;
-        if (!isDigest(name) || used.has(name) || nowMs - wantedMs < ORPHAN_KEEP_MS) continue;
-        await this.#disk.remove(this.pathOf(name));
-      }
+    if (!this.#isListed) await this.#list();
+    for (const sha256 of this.#known) {
+      const wantedMs = this.#wantedMs.get(sha256) ?? this.#openedMs;
+      if (used.has(sha256) || nowMs - wantedMs < ORPHAN_KEEP_MS) continue;
+      await this.#disk.remove(this.pathOf(sha256));
+      this.#known.delete(sha256);
     }
     for (const [sha256, wantedMs] of this.#wantedMs) {
       if (nowMs - wantedMs >= ORPHAN_KEEP_MS) this.#wantedMs.delete(sha256);
     }
+  }
+
+  /** Read from the disk once: nobody else writes there. */
+  async #list(): Promise<void> {
+    const shelves = (await this.#disk.list(this.#folder)).filter(({ isFolder }) => isFolder);
+    const found = await Promise.all(shelves.map(({ name }) => this.#disk.list(path.join(this.#folder, name))));
+    for (const { name } of found.flat()) if (isDigest(name)) this.#known.add(name);
+    this.#isListed = true;
   }
 }
 

@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { deepFreeze } from '../manifest/deep-freeze.ts';
-import type { FunctionState, State } from './state.ts';
+import type { FunctionState, NextFunctions, State } from './state.ts';
 import type { StoreDisk } from './store-disk.ts';
 
 const FORMAT = 1;
 const FILES_KEPT = 3;
 const NAME = /^(\d{12})\.json$/;
-const EMPTY: State = deepFreeze({ generation: 0, functions: functionsOf({}) });
+const EMPTY: State = deepFreeze({ generation: 0, functions: functionsOf([]) });
 
 export interface StateFound {
   readonly state: State;
@@ -23,6 +23,8 @@ export interface StateFound {
 export class StateFiles {
   readonly #disk: StoreDisk;
   readonly #folder: string;
+  /** What was written of each function: of thousands a commit changes one. They are frozen, so the text stays true. */
+  readonly #texts = new WeakMap<FunctionState, string>();
 
   constructor(disk: StoreDisk, folder: string) {
     this.#disk = disk;
@@ -45,8 +47,9 @@ export class StateFiles {
   }
 
   /** Durable when it resolves; when it rejects, the state before counts. */
-  async write(generation: number, functions: Readonly<Record<string, FunctionState>>): Promise<State> {
-    const body = JSON.stringify({ format: FORMAT, generation, functions });
+  async write(generation: number, functions: NextFunctions): Promise<State> {
+    const next = this.#copyOf(functions);
+    const body = `{"format":${FORMAT},"generation":${generation},"functions":${this.#textOf(next)}}`;
     const file = this.#fileOf(generation);
     try {
       await this.#disk.writeWhole(file, 0o600, Buffer.from(`${checksum(body)}\n${body}\n`));
@@ -55,11 +58,25 @@ export class StateFiles {
       await this.#disk.tidy(file);
       throw error;
     }
-    return deepFreeze({ generation, functions: functionsOf(functions) });
+    return deepFreeze({ generation, functions: next });
   }
 
   async prune(): Promise<void> {
     for (const generation of (await this.#generations()).slice(FILES_KEPT)) await this.#disk.remove(this.#fileOf(generation));
+  }
+
+  /** A copy that nobody else can change; what was written before is frozen already. */
+  #copyOf(functions: NextFunctions): NextFunctions {
+    return functionsOf(Object.entries(functions).map(([name, state]) => [name, this.#texts.has(state) ? state : deepFreeze(structuredClone(state))]));
+  }
+
+  #textOf(functions: NextFunctions): string {
+    const texts = Object.entries(functions).map(([name, state]) => {
+      const text = this.#texts.get(state) ?? JSON.stringify(state);
+      this.#texts.set(state, text);
+      return `${JSON.stringify(name)}:${text}`;
+    });
+    return `{${texts.join(',')}}`;
   }
 
   /** Newest first. */
@@ -75,20 +92,22 @@ export class StateFiles {
 }
 
 /** undefined when the file is not whole. */
-function parseState(text: Buffer | undefined, file: string): Readonly<Record<string, FunctionState>> | undefined {
+function parseState(text: Buffer | undefined, file: string): NextFunctions | undefined {
   const [sum, body] = text?.toString().split('\n') ?? [];
   if (sum === undefined || body === undefined || checksum(body) !== sum) return undefined;
   // The checksum holds, so this is what some host has written.
-  const { format, functions } = JSON.parse(body) as { format: unknown; functions: Record<string, FunctionState> };
+  const { format, functions } = JSON.parse(body) as { format: unknown; functions: NextFunctions };
   if (format !== FORMAT) {
     throw new PilotlightError('STORE_FAILED', `${file} has the format ${String(format)}, this host knows ${FORMAT}; use the host that wrote it, or another store`);
   }
-  return functionsOf(functions);
+  return functionsOf(Object.entries(functions));
 }
 
-/** A copy without a prototype: the names come from people. */
-function functionsOf(functions: Readonly<Record<string, FunctionState>>): Record<string, FunctionState> {
-  return Object.assign(Object.create(null) as Record<string, FunctionState>, structuredClone(functions));
+/** Without a prototype: the names come from people. */
+function functionsOf(functions: readonly (readonly [string, FunctionState])[]): NextFunctions {
+  const named = Object.create(null) as Record<string, FunctionState>;
+  for (const [name, state] of functions) named[name] = state;
+  return named;
 }
 
 function checksum(body: string): string {

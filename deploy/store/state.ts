@@ -24,9 +24,9 @@ export interface HistoryEntry {
   readonly deployedAt: string;
 }
 
-/** The functions with histories cut to the newest `versionsKept` versions and the current one. */
-export function trimHistories(functions: NextFunctions, versionsKept: number): NextFunctions {
-  return Object.fromEntries(Object.entries(functions).map(([name, state]) => [name, trimHistory(name, state, versionsKept)]));
+/** The functions with histories cut to the newest `versionsKept` versions and the current one; those in `trimmed` are. */
+export function trimHistories(functions: NextFunctions, trimmed: NextFunctions, versionsKept: number): NextFunctions {
+  return Object.fromEntries(Object.entries(functions).map(([name, state]) => [name, state === trimmed[name] ? state : trimHistory(name, state, versionsKept)]));
 }
 
 /** Whether a state names a version at all. */

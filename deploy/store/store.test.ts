@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { CountingDisk, filesUnder } from '../../test/support/faulty-disk.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { chunksOf, deployInto, filledBundle, putMissing, sha256, temporaryFolder } from '../../test/support/store-fixture.ts';
+import { realDisk } from './disk.ts';
 import { Store } from './store.ts';
 
 const OPTIONS = { versionsKept: 10 };
@@ -173,6 +174,21 @@ test('collecting leaves a version alone whose deploy is under way, and takes it 
   await store.discard('digits', V1.version);
   await assert.rejects(store.readVersion('digits', V1.version), { code: 'NO_VERSION' });
   assert.deepEqual(filesUnder(path.join(folder, 'versions')), []);
+});
+
+test('collecting again looks at no version that was looked at before, however many there are', async (t) => {
+  const folder = await temporaryFolder(t);
+  const before = await Store.open(folder, OPTIONS);
+  for (let index = 0; index < 3; index += 1) await deployInto(before, filledBundle(`export default ${index};`, `function-${index}`));
+  await before.close();
+  const touched: string[] = [];
+  const looking = { list: (place: string) => (touched.push(place), realDisk.list(place)), read: (file: string) => (touched.push(file), realDisk.read(file)) };
+  const store = await Store.open(folder, { ...OPTIONS, disk: { ...realDisk, ...looking } });
+  await store.collect();
+  await deployInto(store, filledBundle('export default 4;', 'function-4'));
+  touched.length = 0;
+  await store.collect();
+  assert.deepEqual(touched.filter((place) => !place.endsWith('state')), []);
 });
 
 test('discarding leaves a version that the state names', async (t) => {

@@ -12,7 +12,7 @@ import { SecretFiles, type StoredSecrets } from './secret-files.ts';
 import { namesVersion, trimHistories, type NextFunctions, type State } from './state.ts';
 import { StateFiles } from './state-files.ts';
 import { StoreDisk } from './store-disk.ts';
-import { Versions, type StoredVersion, type VersionId } from './versions.ts';
+import { versionKey, Versions, type StoredVersion, type VersionId } from './versions.ts';
 
 export type { Bundle, BundleFile } from '../bundle/bundle.ts';
 export type { StoredSecrets } from './secret-files.ts';
@@ -41,6 +41,8 @@ export class Store {
   /** Versions whose deploy has not come to its commit or its end. */
   readonly #held = new Map<string, VersionId>();
   #state: State;
+  /** Those cut to `versionsKept`; a process before this one may have kept more. */
+  #trimmed: NextFunctions = {};
   #highest: number;
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -87,7 +89,7 @@ export class Store {
   async addVersion(bundle: Bundle): Promise<StoredVersion> {
     return this.#inTurn(async () => {
       const stored = await this.#versions.add(bundle);
-      this.#held.set(keyOf(stored), stored);
+      this.#held.set(versionKey(stored), stored);
       return stored;
     });
   }
@@ -95,7 +97,7 @@ export class Store {
   /** Takes an `addVersion` back after a failed deploy; does nothing when the state names the version. */
   async discard(name: string, version: string): Promise<void> {
     return this.#inTurn(async () => {
-      this.#held.delete(keyOf({ name, version }));
+      this.#held.delete(versionKey({ name, version }));
       if (!namesVersion(this.#state.functions, name, version)) await this.#versions.remove({ name, version });
     });
   }
@@ -113,8 +115,9 @@ export class Store {
   /** Writes the next state, durable when it resolves. Commits wait for each other; `next` sees the newest state. */
   async commit(next: (state: State) => NextFunctions): Promise<State> {
     return this.#inTurn(async () => {
-      const functions = trimHistories(next(this.#state), this.#versionsKept);
+      const functions = trimHistories(next(this.#state), this.#trimmed, this.#versionsKept);
       this.#state = await this.#stateFiles.write(this.#highest + 1, functions);
+      this.#trimmed = this.#state.functions;
       this.#highest = this.#state.generation;
       this.#releaseNamed();
       return this.#state;
@@ -161,13 +164,12 @@ export class Store {
   }
 
   #isNeeded(id: VersionId): boolean {
-    return this.#held.has(keyOf(id)) || namesVersion(this.#state.functions, id.name, id.version);
+    return this.#held.has(versionKey(id)) || namesVersion(this.#state.functions, id.name, id.version);
   }
 
   async #markBlobs(id: VersionId, used: Set<string>): Promise<void> {
     // A version that cannot be read stops the collection: its blobs are not known, and nothing needed may go.
-    const { bundle } = await this.#versions.read(id);
-    for (const { sha256 } of Object.values(bundle.files)) used.add(sha256);
+    for (const sha256 of await this.#versions.digestsOf(id)) used.add(sha256);
   }
 
   /** What changes the store waits for its turn, so that each sees the whole work of the one before. */
@@ -198,8 +200,4 @@ interface StoreParts {
   readonly disk: StoreDisk;
   readonly stateFiles: StateFiles;
   readonly found: Awaited<ReturnType<StateFiles['readNewest']>>;
-}
-
-function keyOf({ name, version }: VersionId): string {
-  return `${name}@${version}`;
 }

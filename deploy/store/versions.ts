@@ -24,10 +24,19 @@ export interface VersionId {
   readonly version: string;
 }
 
+interface Known {
+  readonly id: VersionId;
+  /** Unknown of a version that was only listed. */
+  readonly digests: readonly string[] | undefined;
+}
+
 export class Versions {
   readonly #disk: StoreDisk;
   readonly #folder: string;
   readonly #blobs: Blobs;
+  /** Those that may be here; the disk knows whether they are. All of them, once it was listed. */
+  readonly #known = new Map<string, Known>();
+  #isListed = false;
 
   constructor(disk: StoreDisk, folder: string, blobs: Blobs) {
     this.#disk = disk;
@@ -37,9 +46,14 @@ export class Versions {
 
   async add(bundle: Bundle): Promise<StoredVersion> {
     const id = { name: bundle.manifest.name, version: bundleVersion(bundle) };
-    if (typeof (await this.#look(id)) === 'object') return { ...id, folder: this.#files(id), bundle };
+    if (typeof (await this.#look(id)) === 'object') {
+      this.#remember(id, bundle);
+      return { ...id, folder: this.#files(id), bundle };
+    }
     await this.#refuseMissing(bundle);
     await this.remove(id);
+    // Before it is there: a failure may come after its folder.
+    this.#remember(id, bundle);
     const staged = this.#disk.stagingPath();
     try {
       await this.#stageFiles(staged, bundle);
@@ -59,23 +73,45 @@ export class Versions {
     const found = await this.#look(id);
     if (found === 'absent') throw new PilotlightError('NO_VERSION', `the store has no version ${versionLabel(id)}; \`pilotlight versions\` lists those that it has`);
     if (found === 'damaged') throw new PilotlightError('STORE_FAILED', `${this.#place(id)} is not what was stored; deploy ${id.name} again`);
+    this.#remember(id, found);
     return { ...id, folder: this.#files(id), bundle: found };
   }
 
-  async list(): Promise<VersionId[]> {
-    const found: VersionId[] = [];
-    for (const { name } of await this.#foldersIn(this.#folder)) {
-      for (const { name: version } of await this.#foldersIn(path.join(this.#folder, name))) found.push({ name, version });
+  /** Read from the disk once: nobody else writes there. */
+  async list(): Promise<readonly VersionId[]> {
+    if (!this.#isListed) {
+      for (const id of await this.#onDisk()) this.#remember(id);
+      this.#isListed = true;
     }
-    return found.filter(isVersionId);
+    return [...this.#known.values()].map(({ id }) => id);
+  }
+
+  /** Of a version's files. A content is named by its digest, so what was read once need not be read again. */
+  async digestsOf(id: VersionId): Promise<readonly string[]> {
+    return this.#known.get(versionKey(id))?.digests ?? digestsIn((await this.read(id)).bundle);
   }
 
   /** Nothing when it is not here. */
   async remove(id: VersionId): Promise<void> {
-    if ((await this.#disk.list(this.#place(id))).length === 0) return;
-    await this.#disk.removeWhole(this.#place(id));
     const owner = path.dirname(this.#place(id));
-    if ((await this.#disk.list(owner)).length === 0) await this.#disk.remove(owner);
+    if ((await this.#disk.list(this.#place(id))).length > 0) {
+      await this.#disk.removeWhole(this.#place(id));
+      if ((await this.#disk.list(owner)).length === 0) await this.#disk.remove(owner);
+    }
+    this.#known.delete(versionKey(id));
+  }
+
+  #remember(id: VersionId, bundle?: Bundle): void {
+    const key = versionKey(id);
+    const digests = bundle === undefined ? this.#known.get(key)?.digests : digestsIn(bundle);
+    this.#known.set(key, { id: { name: id.name, version: id.version }, digests });
+  }
+
+  async #onDisk(): Promise<VersionId[]> {
+    const owners = await this.#foldersIn(this.#folder);
+    const found = await Promise.all(owners.map(async ({ name }) =>
+      (await this.#foldersIn(path.join(this.#folder, name))).map(({ name: version }) => ({ name, version }))));
+    return found.flat().filter(isVersionId);
   }
 
   async #foldersIn(folder: string): Promise<readonly DiskEntry[]> {
@@ -122,6 +158,14 @@ export class Versions {
     for (const [inner, { sha256 }] of Object.entries(bundle.files)) await this.#disk.link(this.#blobs.pathOf(sha256), path.join(files, inner));
     for (const folder of folders) await this.#disk.syncFolder(folder);
   }
+}
+
+export function versionKey({ name, version }: VersionId): string {
+  return `${name}@${version}`;
+}
+
+function digestsIn({ files }: Bundle): readonly string[] {
+  return Object.values(files).map(({ sha256 }) => sha256);
 }
 
 function isVersionId({ name, version }: VersionId): boolean {
