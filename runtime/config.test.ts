@@ -99,7 +99,7 @@ test('a wrong value is refused with where it stands and what was expected', () =
 });
 
 test('a promised setting is refused as not supported yet', () => {
-  assert.match(refusal({ file: '{ "devices": {} }' }), /"devices" is not supported yet/);
+  assert.match(refusal({ file: '{ "tensorrtPlugins": [] }' }), /"tensorrtPlugins" is not supported yet/);
   assert.match(refusal({ env: { PILOTLIGHT_TENSORRT_LIBRARY: '/x' } }), /PILOTLIGHT_TENSORRT_LIBRARY is not supported yet/);
   assert.match(refusal({ flags: { versionCompatiblePlans: 'true' } }), /--version-compatible-plans is not supported yet/);
 });

@@ -21,6 +21,8 @@ export interface Config {
   readonly adminPort: number;
   readonly ingressThreads: number;
   readonly onnxruntimeLibrary: string | undefined;
+  readonly devices: string;
+  readonly residencyMinMs: number;
   readonly drainTimeoutMs: number;
   readonly versionsKept: number;
   readonly loadWaitersMax: number;

@@ -9,6 +9,7 @@ import { Quarantine } from '../deploy/rollout/quarantine.ts';
 import { Store } from '../deploy/store/store.ts';
 import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { budgetsOf } from './config/device-budgets.ts';
 import { versionLabel } from './function.ts';
 import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
@@ -127,9 +128,11 @@ async function openQuarantine({ store }: Config): Promise<Quarantine> {
 
 async function openResidency(config: Config, engine: NativeEngine, to: Log): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
   const spanExport = wantsSpans(process.env) ? await openSpanExport({ serviceVersion: SERVICE_VERSION, instanceId: `${hostname()}-${process.pid}` }) : undefined;
-  const telemetry: Telemetry = new Telemetry({ log: to, ...(spanExport === undefined ? {} : { spanExport }), pools: () => residency.namedStats() });
+  const telemetry: Telemetry = new Telemetry({ log: to, ...(spanExport === undefined ? {} : { spanExport }), pools: () => residency.namedStats(), devices: () => residency.devices() });
   const residency: PoolResidency = new PoolResidency({
-    engine, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS, onLoad: (record) => telemetry.load(record),
+    engine, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
+    devices: budgetsOf(config.devices), residencyMinMs: config.residencyMinMs,
+    onLoad: (record) => telemetry.load(record), onEvict: (record) => telemetry.evicted(record),
   });
   return { telemetry, residency };
 }

@@ -73,6 +73,21 @@ export interface WarmRecord {
   readonly endMs: number;
 }
 
+/** One pool that was given up. */
+export interface EvictionRecord {
+  readonly pool: string;
+  readonly function: string;
+  readonly binding: string;
+  readonly reason: 'room' | 'idle';
+  /** Whose load needed the room, for people. */
+  readonly for?: string;
+  readonly bytes: number;
+  /** Since its last use. */
+  readonly idleMs: number;
+  /** When its bytes were back. */
+  readonly atMs: number;
+}
+
 /** One load of a pool, from the ask to open (or failed). */
 export interface LoadRecord {
   readonly loadId: string;
@@ -86,6 +101,8 @@ export interface LoadRecord {
   readonly steps: readonly LoadStep[];
   readonly warm: readonly WarmRecord[];
   readonly joined: number;
+  /** Given up to make room for it. */
+  readonly evicted: readonly EvictionRecord[];
   readonly errorCode?: ErrorCode;
   readonly errorMessage?: string;
 }

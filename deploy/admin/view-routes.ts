@@ -5,7 +5,8 @@ import type { Capability } from '../../runtime/engine/port.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
-import type { PoolView, Residency } from '../../runtime/residency/residency.ts';
+import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
+import type { Residency } from '../../runtime/residency/residency.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import type { Store } from '../store/store.ts';
 import { requireFunction } from './rollout-routes.ts';
@@ -21,7 +22,7 @@ export interface ViewRoutesOptions {
   readonly rollout: Pick<Rollout, 'serving' | 'refusal'>;
   readonly store: Pick<Store, 'state' | 'readVersion'>;
   readonly dataPlane: Pick<DataPlane, 'snapshot'>;
-  readonly residency: Pick<Residency, 'pools'>;
+  readonly residency: Pick<Residency, 'pools' | 'devices'>;
   readonly capabilities: () => readonly Capability[];
   readonly traces: Traces;
 }
@@ -57,14 +58,14 @@ export interface VersionView {
   readonly quarantined?: string;
 }
 
-export interface DeviceView {
-  readonly device: 'cpu';
+export interface DeviceView extends DeviceState {
   readonly name: string;
   readonly cores: number;
+  /** Of the machine. */
   readonly totalBytes: number;
-  readonly freeBytes: number;
+  readonly unusedBytes: number;
+  /** Resident. */
   readonly pools: number;
-  readonly poolBytes: number;
 }
 
 export interface DoctorView {
@@ -104,7 +105,7 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
   });
 
   app.get('/pools', (context) => context.json({ pools: residency.pools() }));
-  app.get('/devices', (context) => context.json({ devices: [cpuView(residency.pools())] }));
+  app.get('/devices', (context) => context.json({ devices: deviceViews(residency) }));
   app.get('/doctor', (context) => context.json(doctorView(capabilities(), quarantineViews(options))));
   app.get('/traces/recent', (context) => context.json({ traces: traces.recent(TRACES_MAX) }));
 
@@ -159,17 +160,14 @@ async function routesOf(store: ViewRoutesOptions['store'], name: string, version
   }
 }
 
-function cpuView(pools: readonly PoolView[]): DeviceView {
-  const resident = pools.filter(({ state }) => state === 'resident');
-  const bytes = resident.map(({ stats }) => stats?.memory).map((memory) =>
-    memory === undefined ? 0 : memory.weightsBytes + memory.scratchBytes + memory.stagingBytes);
-  return {
-    device: 'cpu',
+function deviceViews(residency: ViewRoutesOptions['residency']): readonly DeviceView[] {
+  const resident = residency.pools().filter(({ state }) => state === 'resident');
+  return residency.devices().map((state) => ({
+    ...state,
     name: cpus()[0]?.model ?? 'CPU',
     cores: availableParallelism(),
     totalBytes: totalmem(),
-    freeBytes: freemem(),
-    pools: resident.length,
-    poolBytes: bytes.reduce((sum, one) => sum + one, 0),
-  };
+    unusedBytes: freemem(),
+    pools: resident.filter(({ device }) => device === state.device).length,
+  }));
 }

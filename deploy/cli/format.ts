@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import type { Paint } from './terminal.ts';
 
 export function formatBytes(bytes: number): string {
+  if (bytes < 0) return `-${formatBytes(-bytes)}`;
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;
   let unit = 0;

@@ -167,8 +167,10 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   NO_MEMORY: {
     audience: 'caller',
-    when: 'There was not enough memory to load a model or to run it.',
-    what: 'Fewer slots, fewer models, or a larger machine. `pilotlight pools` shows who holds how much.',
+    when: 'A model that is not loaded found no room on its device: pinned models, or such as are in use, hold too much of the budget; ' +
+      'or the system itself had no memory for a load or a run.',
+    what: 'Try again after `Retry-After`. If it lasts: a larger budget (setting `devices`), fewer pinned models, fewer slots. `pilotlight pools` and ' +
+      '`pilotlight devices` show who holds how much.',
   },
   NOT_RESIDENT: {
     audience: 'caller',
@@ -209,8 +211,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     what: 'Try again, or raise the limit if the work takes that long.',
   },
   NEVER_FITS: {
-    audience: 'nobody yet',
-    when: 'A model is larger than its device. No device has a budget in this release.',
-    what: 'A smaller model or a larger device.',
+    audience: 'operator',
+    when: 'A model is larger than the budget of its device. The text has need and have.',
+    what: 'A larger budget (setting `devices`), fewer slots, or a smaller model.',
   },
 };

@@ -4,11 +4,12 @@ import { EventMetrics } from '../../runtime/telemetry/event-metrics.ts';
 import type { MetricFamily } from '../../runtime/telemetry/metric-family.ts';
 import { METRICS } from '../../runtime/telemetry/names.ts';
 import { openMetricsText } from '../../runtime/telemetry/open-metrics.ts';
+import { deviceFamilies } from '../../runtime/telemetry/device-metrics.ts';
 import { poolFamilies } from '../../runtime/telemetry/pool-metrics.ts';
 import { requestFamilies } from '../../runtime/telemetry/request-metrics.ts';
 import { foldRequest, type RequestSeriesMap } from '../../runtime/telemetry/request-series.ts';
 import { code, table } from './markdown.ts';
-import { SAMPLE_LOADS, SAMPLE_ISOLATE, SAMPLE_POOL, SAMPLE_REQUESTS, SAMPLE_ROLLOUT } from './sample-events.ts';
+import { SAMPLE_DEVICE, SAMPLE_EVICTION, SAMPLE_LOADS, SAMPLE_ISOLATE, SAMPLE_POOL, SAMPLE_REQUESTS, SAMPLE_ROLLOUT } from './sample-events.ts';
 
 const QUESTIONS: Readonly<Record<keyof typeof METRICS, string>> = {
   httpDuration: 'How long do callers wait, by route and status?',
@@ -28,7 +29,10 @@ const QUESTIONS: Readonly<Record<keyof typeof METRICS, string>> = {
   poolFailures: 'How many did the engine fail?',
   poolQueueTime: 'How much time goes into waiting? Over the hits: the mean wait.',
   poolRunTime: 'How much time goes into runs? Over the hits: the mean run.',
-  deviceMemory: 'Whose bytes are in memory, and what for?',
+  poolEvictions: 'Which models are given up for the room of others, or because nobody uses them?',
+  deviceMemory: 'Whose bytes are in memory, and what for? How much is free?',
+  deviceDrift: 'Do engines hold more than the ledger says?',
+  deviceThrashing: 'Does demand cycle over more models than fit? Then pin one or raise the budget.',
   loadFailures: 'Does a model fail to load?',
   loadDuration: 'Which step of a load takes the time?',
   rolloutDuration: 'How long do rollouts take, and how many fail?',
@@ -50,9 +54,10 @@ function sampleFamilies(): readonly MetricFamily[] {
   for (const request of SAMPLE_REQUESTS) foldRequest(series, request, false);
   const events = new EventMetrics();
   for (const load of SAMPLE_LOADS) events.load(load);
+  events.evicted(SAMPLE_EVICTION);
   events.isolate(SAMPLE_ISOLATE);
   events.rollout(SAMPLE_ROLLOUT);
-  return [...requestFamilies([...series.values()]), ...events.families(), ...poolFamilies([SAMPLE_POOL])];
+  return [...requestFamilies([...series.values()]), ...events.families(), ...poolFamilies([SAMPLE_POOL]), ...deviceFamilies([SAMPLE_DEVICE], [SAMPLE_POOL])];
 }
 
 /** As a query names it. */

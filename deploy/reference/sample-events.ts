@@ -1,5 +1,6 @@
 // One event of each kind that metrics are made of, cold and failed, so that every label shows.
-import type { IsolateRecord, LoadRecord, RequestRecord, RolloutRecord } from '../../runtime/records.ts';
+import type { EvictionRecord, IsolateRecord, LoadRecord, RequestRecord, RolloutRecord } from '../../runtime/records.ts';
+import type { DeviceLedger } from '../../runtime/telemetry/device-metrics.ts';
 import type { NamedPoolStats } from '../../runtime/telemetry/pool-metrics.ts';
 
 const cold: RequestRecord = {
@@ -13,11 +14,15 @@ export const SAMPLE_REQUESTS: readonly RequestRecord[] = [
 ];
 
 const load: LoadRecord = {
-  loadId: 'sample', pool: 'sample', reason: 'deploy', function: 'digits', binding: 'DIGITS', startMs: 0, endMs: 1, joined: 0,
+  loadId: 'sample', pool: 'sample', reason: 'deploy', function: 'digits', binding: 'DIGITS', startMs: 0, endMs: 1, joined: 0, evicted: [],
   steps: [{ name: 'read', startMs: 0, endMs: 1 }], warm: [{ slot: 0, shape: '', startMs: 0, endMs: 1 }],
 };
 
 export const SAMPLE_LOADS: readonly LoadRecord[] = [load, { ...load, errorCode: 'BAD_MODEL' }];
+
+export const SAMPLE_EVICTION: EvictionRecord = { pool: 'sample', function: 'digits', binding: 'DIGITS', reason: 'room', bytes: 1, idleMs: 1, atMs: 1 };
+
+export const SAMPLE_DEVICE: DeviceLedger = { device: 'cpu', reservedBytes: 0, freeBytes: 1, driftBytes: 0, thrashing: false };
 
 export const SAMPLE_ISOLATE: IsolateRecord = {
   function: 'digits', version: 'sample', startMs: 0, endMs: 1, reason: 'replace', errorCode: 'BAD_HANDLER',

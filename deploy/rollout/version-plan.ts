@@ -17,6 +17,8 @@ import type { StoredVersion } from '../store/store.ts';
 import type { GoldenCase } from './golden.ts';
 import { parseWarmSample } from './warm-sample-file.ts';
 
+const SLOT_BYTES = 2 ** 20;
+
 export interface VersionPlan {
   readonly function: FunctionVersion;
   readonly pools: readonly PoolPlan[];
@@ -63,6 +65,7 @@ async function bindModel(stored: StoredVersion, binding: string, model: Manifest
     function: stored.name,
     binding,
     residency: model.residency,
+    bytes: expectedBytes(stored, model, pool),
     warm: { id: warmId(stored, model), runs: model.warm.runs, samples: () => readSamples(stored, model) },
   };
   return { model: { binding, pool, signature, preload: model.preload }, pool: plan };
@@ -75,6 +78,11 @@ function poolSpec(stored: StoredVersion, model: ManifestModel, slotsDefault: num
   const { max, timeoutMs } = model.queue;
   const identity = [file.sha256, made.backend, made.device, made.slots, made.threads, max, timeoutMs];
   return { key: createHash('sha256').update(identity.join(' ')).digest('hex').slice(0, 16), path: join(stored.folder, model.path), ...made };
+}
+
+/** A model's file is about its weights; each slot adds at least one block of the engine's arena. Measured once it is loaded. */
+function expectedBytes({ bundle }: StoredVersion, { path }: ManifestModel, { slots }: PoolSpec): number {
+  return (bundle.files[path]?.bytes ?? 0) + slots * SLOT_BYTES;
 }
 
 async function inspect(stored: StoredVersion, binding: string, pool: PoolSpec, engine: Pick<EngineControl, 'inspect'>): Promise<Signature> {

@@ -2,6 +2,7 @@
 // page all come from it: a setting that is not here does not exist.
 import { join } from 'node:path';
 import type { Config, LogLevel } from '../config.ts';
+import { deviceBudgets } from './device-budgets.ts';
 import { fraction, hostName, oneOf, path, wholeNumber } from './value-type.ts';
 import type { ValueType } from './value-type.ts';
 
@@ -74,6 +75,17 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     default: undefined,
     defaultAbout: 'the library of the package onnxruntime-node',
   },
+  devices: {
+    about: 'Memory that loaded models may hold together: a size, a part of the machine\'s (or container\'s) memory, or what is free at the start ' +
+      'less a size. When it is full, the least valuable idle ones are unloaded.',
+    type: deviceBudgets,
+    default: 'cpu=80%',
+  },
+  residencyMinMs: {
+    about: 'A model that was loaded is not unloaded for another before this time has passed, in milliseconds.',
+    type: MILLISECONDS,
+    default: 1000,
+  },
   drainTimeoutMs: {
     about: 'Time that requests in flight are given when a version is replaced or the host stops, in milliseconds.',
     type: MILLISECONDS,
@@ -121,7 +133,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 
 /** Settings that are promised; naming one is refused, not ignored. */
-export const NOT_YET: readonly string[] = ['devices', 'residencyMinMs', 'tensorrtLibrary', 'tensorrtPlugins', 'versionCompatiblePlans'];
+export const NOT_YET: readonly string[] = ['tensorrtLibrary', 'tensorrtPlugins', 'versionCompatiblePlans'];
 
 /** Variables that begin like ours and are no settings: the CLI's. */
 export const OTHER_VARIABLES: readonly string[] = ['PILOTLIGHT_CONFIG', 'PILOTLIGHT_TOKEN', 'PILOTLIGHT_ADMIN'];

@@ -20,6 +20,12 @@ export interface PoolSpec {
   readonly queue: { readonly max: number; readonly timeoutMs: number };
 }
 
+/** What loaded pools may hold together on a device. */
+export interface DeviceBudget {
+  readonly device: PoolSpec['device'];
+  readonly budgetBytes: number;
+}
+
 /** Bytes that a pool holds, measured. */
 export interface PoolMemory {
   readonly weightsBytes: number;

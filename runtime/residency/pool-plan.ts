@@ -19,6 +19,8 @@ export interface PoolPlan {
   readonly function: string;
   readonly binding: string;
   readonly residency: 'lru' | 'pinned';
+  /** What it is expected to hold before it was ever measured. */
+  readonly bytes: number;
   readonly warm: {
     /** Names the samples and runs: a pool that was warmed with them once while it is loaded need not be again. */
     readonly id: string;

@@ -11,14 +11,17 @@ const ASK: Ask = { reason: 'request', function: 'digits', binding: 'DIGITS' };
 
 function planOf(key: string, samples: PoolPlan['warm']['samples'] = async () => [], id = 'zeros'): PoolPlan {
   const spec = { key, backend: 'fake', path: '/m.fake', device: 'cpu', slots: 2, threads: 1, queue: { max: 1, timeoutMs: 1 } } as const;
-  return { spec, function: 'digits', binding: 'DIGITS', residency: 'lru', warm: { id, runs: 2, samples } };
+  return { spec, function: 'digits', binding: 'DIGITS', residency: 'lru', bytes: 10, warm: { id, runs: 2, samples } };
 }
 
 function setUp(loadWaitersMax = 10) {
   const engine = new FakeEngine();
   const clock = new ManualClock();
   const loads: LoadRecord[] = [];
-  const residency = new PoolResidency({ engine, clock, loadWaitersMax, loadTimeoutMs: 1000, onLoad: (record) => loads.push(record) });
+  const residency = new PoolResidency({
+    engine, clock, loadWaitersMax, loadTimeoutMs: 1000, residencyMinMs: 0, devices: [{ device: 'cpu', budgetBytes: Infinity }],
+    onLoad: (record) => loads.push(record),
+  });
   return { engine, clock, loads, residency };
 }
 

@@ -1,12 +1,13 @@
-// Which pools are on the device, on the control thread: one load in flight for any number of waiters, kept
-// as long as a version declares it. A job on a resident pool never comes here.
+// Which pools are declared and which of them are asked for, on the control thread: one load in flight for any number of waiters,
+// kept until others need the room or no version declares it. A job on a resident pool never comes here.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import type { EngineControl, PoolStats } from '../engine/port.ts';
-import type { Signature } from '../engine/tensor.ts';
+import type { DeviceBudget, EngineControl, PoolStats } from '../engine/port.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
-import type { LoadRecord, Start, WarmRecord } from '../records.ts';
+import type { EvictionRecord, LoadRecord, Start, WarmRecord } from '../records.ts';
+import { PoolLoader, type DeviceState } from './pool-loader.ts';
 import type { PoolPlan } from './pool-plan.ts';
+import { describePool, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Why a pool is wanted, and by whom. */
@@ -29,12 +30,15 @@ export interface Ensured {
   readonly proof?: readonly WarmRecord[];
 }
 
-export type PoolState = 'absent' | 'loading' | 'resident' | 'failed' | 'unloading';
-
 export interface PoolView {
   readonly key: string;
   readonly state: PoolState;
+  /** `name@version` of each that declares it. */
   readonly functions: readonly string[];
+  readonly device: string;
+  readonly pinned: boolean;
+  /** In the device's ledger: reserved while it loads, measured from then on. */
+  readonly bytes: number;
   readonly stats?: PoolStats;
 }
 
@@ -49,6 +53,7 @@ export interface Residency {
   /** Ends a version's claim; resolves when pools that nobody else declares are unloaded. */
   forget(versionId: string): Promise<void>;
   pools(): readonly PoolView[];
+  devices(): readonly DeviceState[];
 }
 
 export interface ResidencyOptions {
@@ -57,43 +62,12 @@ export interface ResidencyOptions {
   /** Requests that may wait for one load. */
   readonly loadWaitersMax: number;
   readonly loadTimeoutMs: number;
+  readonly devices: readonly DeviceBudget[];
+  /** A pool that was loaded is not given up before this time has passed. */
+  readonly residencyMinMs: number;
   readonly onLoad: (record: LoadRecord) => void;
+  readonly onEvict?: (record: EvictionRecord) => void;
 }
-
-interface Load {
-  readonly loadId: string;
-  readonly done: Promise<LoadRecord>;
-  waiters: number;
-}
-
-interface Failure {
-  readonly error: unknown;
-  readonly count: number;
-  readonly untilMs: number;
-}
-
-interface Pool {
-  readonly key: string;
-  /** By version, newest last. */
-  readonly plans: Map<string, PoolPlan>;
-  /** The newest declared version's: the files of others may be gone when the pool is loaded again. */
-  plan: PoolPlan;
-  state: PoolState;
-  load: Load | undefined;
-  failure: Failure | undefined;
-  unload: Promise<void> | undefined;
-  /** Since it was loaded: what it takes, and the ids of the samples that it was warmed with. */
-  signature: Signature | undefined;
-  readonly warmedWith: Set<string>;
-}
-
-const MOVES: Readonly<Record<PoolState, readonly PoolState[]>> = {
-  absent: ['loading'],
-  loading: ['resident', 'failed'],
-  resident: ['unloading'],
-  failed: ['loading'],
-  unloading: ['absent', 'failed'],
-};
 
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 30_000;
@@ -103,9 +77,11 @@ const RETIRE_RETRY_MS = 20;
 export class PoolResidency implements Residency {
   readonly #options: ResidencyOptions;
   readonly #pools = new Map<string, Pool>();
+  readonly #loader: PoolLoader;
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
+    this.#loader = new PoolLoader({ ...options, onEvict: options.onEvict ?? (() => {}), pools: this.#pools });
   }
 
   declare(versionId: string, plans: readonly PoolPlan[]): void {
@@ -145,10 +121,16 @@ export class PoolResidency implements Residency {
 
   pools(): readonly PoolView[] {
     const stats = new Map(this.#options.engine.stats().map((one) => [one.key, one]));
-    return [...this.#pools.values()].map(({ key, state, plans }) => {
+    return [...this.#pools.values()].map((pool) => {
+      const { key, state, plans, plan } = pool;
       const found = stats.get(key);
-      return { key, state, functions: [...plans.keys()], ...(found === undefined ? {} : { stats: found }) };
+      const view = { key, state, functions: [...plans.keys()], device: plan.spec.device, pinned: isPinned(pool), bytes: this.#loader.bytesOf(pool) };
+      return { ...view, ...(found === undefined ? {} : { stats: found }) };
     });
+  }
+
+  devices(): readonly DeviceState[] {
+    return this.#loader.devices();
   }
 
   /** Statistics of loaded pools under the names that people know them by. */
@@ -171,7 +153,7 @@ export class PoolResidency implements Residency {
 
   async #join(pool: Pool, load: Load): Promise<Ensured> {
     if (load.waiters >= this.#options.loadWaitersMax) {
-      throw new PilotlightError('TOO_BUSY', `${load.waiters} requests already wait for ${describe(pool)} to load; loadWaitersMax allows no more`);
+      throw new PilotlightError('TOO_BUSY', `${load.waiters} requests already wait for ${describePool(pool)} to load; loadWaitersMax allows no more`);
     }
     load.waiters++;
     const record = await load.done;
@@ -183,7 +165,7 @@ export class PoolResidency implements Residency {
     const waitMs = pool.failure.untilMs - this.#options.clock.nowMs();
     if (waitMs <= 0) return;
     const { code, message } = toPlainError(pool.failure.error, 'LOAD_FAILED');
-    throw new PilotlightError('LOAD_FAILED', `${describe(pool)} failed to load (${code}: ${message}); tried again in ${Math.ceil(waitMs / 1000)} s`, {
+    throw new PilotlightError('LOAD_FAILED', `${describePool(pool)} failed to load (${code}: ${message}); tried again in ${Math.ceil(waitMs / 1000)} s`, {
       cause: pool.failure.error, retryAfterS: Math.ceil(waitMs / 1000),
     });
   }
@@ -199,42 +181,15 @@ export class PoolResidency implements Residency {
   }
 
   async #load(pool: Pool, ask: Ask, loadId: string): Promise<LoadRecord> {
-    const { engine, clock, onLoad } = this.#options;
-    const plan = planFor(pool, ask);
-    const { key } = plan.spec;
-    const startMs = clock.nowMs();
-    const deadlineMs = startMs + (ask.timeoutMs ?? this.#options.loadTimeoutMs);
-    const told = { loadId, pool: key, reason: ask.reason, function: ask.function, binding: ask.binding, startMs };
-    const warm: WarmRecord[] = [];
-    let steps: LoadRecord['steps'] = [];
+    const { clock, loadTimeoutMs } = this.#options;
+    const { reason, function: name, binding, timeoutMs = loadTimeoutMs, onWarm = () => {} } = ask;
     try {
-      const loaded = await engine.load(plan.spec);
-      steps = loaded.steps;
-      const onRun = (record: WarmRecord): void => {
-        warm.push(record);
-        ask.onWarm?.(record);
-      };
-      try {
-        await warmUp(engine, { plan, signature: loaded.signature, deadlineMs, onRun });
-        engine.open(key);
-      } catch (error) {
-        await engine.unload(key);
-        throw error;
-      }
-      move(pool, 'resident');
-      pool.failure = undefined;
-      pool.signature = loaded.signature;
-      pool.warmedWith.clear();
-      pool.warmedWith.add(plan.warm.id);
-      const record = { ...told, endMs: clock.nowMs(), steps, warm, joined: pool.load?.waiters ?? 0 };
-      onLoad(record);
-      return record;
+      return await this.#loader.load(pool, { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, onWarm });
     } catch (error) {
-      move(pool, 'failed');
-      const count = (pool.failure?.count ?? 0) + 1;
-      pool.failure = { error, count, untilMs: clock.nowMs() + Math.min(BACKOFF_FIRST_MS * 2 ** (count - 1), BACKOFF_MAX_MS) };
-      const plain = toPlainError(error, 'LOAD_FAILED');
-      onLoad({ ...told, endMs: clock.nowMs(), steps, warm, joined: pool.load?.waiters ?? 0, errorCode: plain.code, errorMessage: plain.message });
+      if (!isLackOfRoom(error)) {
+        const count = (pool.failure?.count ?? 0) + 1;
+        pool.failure = { error, count, untilMs: clock.nowMs() + Math.min(BACKOFF_FIRST_MS * 2 ** (count - 1), BACKOFF_MAX_MS) };
+      }
       throw error;
     } finally {
       pool.load = undefined;
@@ -253,44 +208,20 @@ export class PoolResidency implements Residency {
 
   async #unload(pool: Pool): Promise<void> {
     const { engine, clock } = this.#options;
-    const { key } = pool;
-    while (engine.retire(key) === 'busy') {
+    while (engine.retire(pool.key) === 'busy') {
       await new Promise<void>((resolve) => clock.after(RETIRE_RETRY_MS, resolve));
       if (!isOrphan(pool)) return;
     }
-    move(pool, 'unloading');
-    try {
-      await engine.unload(key);
-    } catch (error) {
-      move(pool, 'failed');
-      throw error;
-    }
-    move(pool, 'absent');
+    await this.#loader.unload(pool);
   }
 }
 
-function newPool(plan: PoolPlan): Pool {
-  return { key: plan.spec.key, plans: new Map(), plan, state: 'absent', load: undefined, failure: undefined, unload: undefined, signature: undefined, warmedWith: new Set() };
+/** No fault of the model: it may be tried again as soon as there is room. */
+function isLackOfRoom(error: unknown): boolean {
+  return error instanceof PilotlightError && (error.code === 'NO_MEMORY' || error.code === 'NEVER_FITS');
 }
 
 /** Whoever asks is warmed for first; a version of another function that shares the pool must not fail this one's load by its samples. */
 function planFor(pool: Pool, { provenBy, function: name, binding }: Ask): PoolPlan {
   return provenBy ?? [...pool.plans.values()].findLast((plan) => plan.function === name && plan.binding === binding) ?? pool.plan;
-}
-
-function newestPlan(pool: Pool): PoolPlan {
-  return [...pool.plans.values()].at(-1) ?? pool.plan;
-}
-
-function isOrphan(pool: Pool): boolean {
-  return pool.plans.size === 0;
-}
-
-function move(pool: Pool, to: PoolState): void {
-  assert(MOVES[pool.state].includes(to), `pool ${pool.key} cannot go from ${pool.state} to ${to}`);
-  pool.state = to;
-}
-
-function describe(pool: Pool): string {
-  return `${pool.plan.function}'s model ${pool.plan.binding}`;
 }

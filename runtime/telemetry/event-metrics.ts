@@ -1,5 +1,5 @@
 // Metrics of what happens beside requests: loads, rollouts, isolate starts.
-import type { IsolateRecord, LoadRecord, RolloutRecord } from '../records.ts';
+import type { EvictionRecord, IsolateRecord, LoadRecord, RolloutRecord } from '../records.ts';
 import { newHistogram, observe, type Histogram } from './histogram.ts';
 import type { Labels, MetricFamily } from './metric-family.ts';
 import { ATTRIBUTES as A, METRICS } from './names.ts';
@@ -8,6 +8,7 @@ export class EventMetrics {
   readonly #loads = new Tally();
   readonly #loadSteps = new Tally();
   readonly #loadFailures = new Tally();
+  readonly #evictions = new Tally();
   readonly #rollouts = new Tally();
   readonly #isolates = new Tally();
 
@@ -24,6 +25,10 @@ export class EventMetrics {
     if (first !== undefined && last !== undefined) this.#loadSteps.add({ ...labels, [A.step]: 'warm' }, last.endMs - first.startMs);
   }
 
+  evicted(record: EvictionRecord): void {
+    this.#evictions.add({ [A.faasName]: record.function, [A.binding]: record.binding, [A.reason]: record.reason }, record.idleMs);
+  }
+
   isolate(record: IsolateRecord): void {
     this.#isolates.add({ [A.faasName]: record.function, [A.reason]: record.reason, [A.errorType]: record.errorCode ?? '' }, record.endMs - record.startMs);
   }
@@ -37,6 +42,7 @@ export class EventMetrics {
       this.#loads.histogram(METRICS.initDuration, 'Whole loads of pools: from the ask until open.'),
       this.#loadSteps.histogram(METRICS.loadDuration, 'Loads of pools by step.'),
       this.#loadFailures.counter(METRICS.loadFailures, '{failure}', 'Loads that failed.'),
+      this.#evictions.counter(METRICS.poolEvictions, '{eviction}', 'Pools unloaded for the room of another or because they were idle.'),
       this.#rollouts.histogram(METRICS.rolloutDuration, 'Deploys, rollbacks and deletes.'),
       this.#isolates.counter(METRICS.isolateStarts, '{start}', 'Isolates started, by reason.'),
     ];

@@ -21,6 +21,7 @@ export const ATTRIBUTES = {
   state: 'pilotlight.state',
   shape: 'pilotlight.shape',
   slot: 'pilotlight.slot',
+  device: 'pilotlight.device',
   golden: 'pilotlight.golden',
 } as const;
 
@@ -50,6 +51,12 @@ export const METRICS = {
   poolRunTime: 'pilotlight.pool.run_time',
   /** Whose bytes are on the device? */
   deviceMemory: 'pilotlight.device.memory',
+  /** By how much does what engines hold now differ from the ledger? */
+  deviceDrift: 'pilotlight.device.drift',
+  /** Does demand cycle over more than fits? */
+  deviceThrashing: 'pilotlight.device.thrashing',
+  /** Which models are given up, and why? */
+  poolEvictions: 'pilotlight.pool.evictions',
   loadFailures: 'pilotlight.load.failures',
   /** Which step of a load takes the time? */
   loadDuration: 'pilotlight.load.duration',

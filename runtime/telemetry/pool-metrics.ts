@@ -1,4 +1,4 @@
-// Pool and memory metrics, read from the engine's own statistics at the moment of the scrape.
+// Pool metrics, read from the engine's own statistics at the moment of the scrape.
 import type { PoolStats } from '../engine/port.ts';
 import type { Labels, MetricFamily } from './metric-family.ts';
 import { ATTRIBUTES as A, METRICS } from './names.ts';
@@ -25,20 +25,9 @@ export function poolFamilies(pools: readonly NamedPoolStats[]): readonly MetricF
     family(METRICS.poolFailures, 'counter', '{job}', 'Jobs that the engine failed.', (s) => s.failures),
     family(METRICS.poolQueueTime, 'counter', 's', 'Time that jobs waited for a slot.', (s) => s.queueMs / 1000),
     family(METRICS.poolRunTime, 'counter', 's', 'Time that jobs ran.', (s) => s.runMs / 1000),
-    memoryFamily(pools),
   ];
 }
 
-function memoryFamily(pools: readonly NamedPoolStats[]): MetricFamily {
-  const states = (stats: PoolStats): readonly (readonly [string, number])[] => [
-    ['weights', stats.memory.weightsBytes], ['scratch', stats.memory.scratchBytes], ['staging', stats.memory.stagingBytes],
-  ];
-  return {
-    name: METRICS.deviceMemory, kind: 'gauge', unit: 'By', help: 'Bytes that pools hold, by what they are for.',
-    points: pools.flatMap((pool) => states(pool.stats).map(([state, value]) => ({ labels: { ...labelsOf(pool), [A.state]: state }, value }))),
-  };
-}
-
-function labelsOf({ function: name, binding }: NamedPoolStats): Labels {
+export function labelsOf({ function: name, binding }: NamedPoolStats): Labels {
   return { [A.faasName]: name, [A.binding]: binding };
 }

@@ -16,7 +16,7 @@ const SILENT = { debug() {}, info() {}, warn() {}, error() {} } as never;
 function setUp() {
   const exported: { readonly root: Span; readonly identity: TraceIdentity }[] = [];
   const spanExport = { export: (root: Span, identity: TraceIdentity) => void exported.push({ root, identity }), close: async () => {} };
-  const telemetry = new Telemetry({ log: SILENT, spanExport, pools: () => [] });
+  const telemetry = new Telemetry({ log: SILENT, spanExport, pools: () => [], devices: () => [] });
   const clock = new ManualClock();
   const meter = new RequestMeter({ clock, report: (report: MeterReport) => telemetry.metered(structuredClone(report)) });
   return { telemetry, exported, meter, clock };
@@ -120,7 +120,7 @@ describe('telemetry', () => {
     const warned: string[] = [];
     const log = { ...(SILENT as object), warn: (_fields: unknown, event: string) => void warned.push(event) } as never;
     const close = () => Promise.reject(new Error('connect ECONNREFUSED'));
-    await new Telemetry({ log, spanExport: { export: () => {}, close }, pools: () => [] }).close();
+    await new Telemetry({ log, spanExport: { export: () => {}, close }, pools: () => [], devices: () => [] }).close();
     assert.deepEqual(warned, ['telemetry.spans_lost']);
   });
 

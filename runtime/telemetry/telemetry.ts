@@ -1,9 +1,10 @@
 // Telemetry on the control thread: everything that happened arrives here after it has happened, and becomes
 // metrics, spans and log events. It never holds anything up: what comes too fast is counted and dropped.
-import type { LoadRecord, IsolateRecord, RequestRecord, RolloutRecord } from '../records.ts';
+import type { EvictionRecord, LoadRecord, IsolateRecord, RequestRecord, RolloutRecord } from '../records.ts';
 import { EventMetrics } from './event-metrics.ts';
 import type { Log } from './log.ts';
 import { openMetricsText } from './open-metrics.ts';
+import { deviceFamilies, type DeviceLedger } from './device-metrics.ts';
 import { poolFamilies, type NamedPoolStats } from './pool-metrics.ts';
 import type { MeterReport } from './request-meter.ts';
 import { requestFamilies } from './request-metrics.ts';
@@ -17,6 +18,7 @@ export interface TelemetryOptions {
   /** Absent: spans are only kept in memory. */
   readonly spanExport?: SpanExport;
   readonly pools: () => readonly NamedPoolStats[];
+  readonly devices: () => readonly DeviceLedger[];
 }
 
 /** Records whose load's trace is not known yet wait for one more report of an ingress thread. */
@@ -60,6 +62,11 @@ export class Telemetry {
     else this.#options.log.error(told, 'pool.load_failed');
   }
 
+  evicted(record: EvictionRecord): void {
+    this.#events.evicted(record);
+    this.#options.log.info(record, 'pool.evicted');
+  }
+
   isolate(record: IsolateRecord): void {
     this.#events.isolate(record);
     const told = { ...record, durationMs: record.endMs - record.startMs };
@@ -78,8 +85,9 @@ export class Telemetry {
   }
 
   openMetrics(): string {
+    const pools = this.#options.pools();
     return openMetricsText([
-      ...requestFamilies([...this.#series.values()]), ...this.#events.families(), ...poolFamilies(this.#options.pools()),
+      ...requestFamilies([...this.#series.values()]), ...this.#events.families(), ...poolFamilies(pools), ...deviceFamilies(this.#options.devices(), pools),
     ]);
   }
 

@@ -1,6 +1,6 @@
 // An engine that does what a test scripts, without threads: loads wait for the test when told to, and every
 // pool that was loaded and not unloaded is counted.
-import type { EngineControl, LoadedPool, PoolSpec, PoolStats, RunResult } from '../../runtime/engine/port.ts';
+import type { EngineControl, LoadedPool, PoolMemory, PoolSpec, PoolStats, RunResult } from '../../runtime/engine/port.ts';
 import type { Signature, Tensors } from '../../runtime/engine/tensor.ts';
 
 const SIGNATURE: Signature = {
@@ -19,6 +19,10 @@ export class FakeEngine implements EngineControl {
   /** Keys whose pools pretend to be held by jobs. */
   readonly held = new Set<string>();
   readonly runs: { readonly key: string; readonly slot: number; readonly inputs: Tensors }[] = [];
+  /** Stamps of last use by key. */
+  readonly usedMs = new Map<string, number>();
+  /** What a pool is measured to hold. */
+  weightsOf: (key: string) => number = () => 1;
   loads = 0;
 
   capabilities(): readonly [] {
@@ -35,7 +39,7 @@ export class FakeEngine implements EngineControl {
     this.onLoad(spec);
     await this.before('load', spec.key);
     this.loaded.add(spec.key);
-    return { signature: this.signature, memory: { weightsBytes: 1, scratchBytes: 0, stagingBytes: 0 }, steps: [] };
+    return { signature: this.signature, memory: this.#memoryOf(spec.key), steps: [] };
   }
 
   async runOnSlot(key: string, slot: number, inputs: Tensors): Promise<RunResult> {
@@ -59,6 +63,11 @@ export class FakeEngine implements EngineControl {
   }
 
   stats(): readonly PoolStats[] {
-    return [];
+    const nothing = { slots: 1, busy: 0, waiting: 0, hits: 0, misses: 0, queueFull: 0, queueTimeouts: 0, failures: 0, queueMs: 0, runMs: 0, runs: 0 };
+    return [...this.loaded].map((key) => ({ key, ...nothing, lastUsedMs: this.usedMs.get(key) ?? 0, memory: this.#memoryOf(key) }));
+  }
+
+  #memoryOf(key: string): PoolMemory {
+    return { weightsBytes: this.weightsOf(key), scratchBytes: 0, stagingBytes: 0 };
   }
 }

@@ -1,6 +1,7 @@
 // Residency without an engine: it counts which versions claim which pools and which of those are resident.
 import { PilotlightError } from '../../runtime/errors.ts';
 import type { LoadRecord } from '../../runtime/records.ts';
+import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Ask, Ensured, PoolView, Residency } from '../../runtime/residency/residency.ts';
 
@@ -24,7 +25,7 @@ export class FakeResidency implements Residency {
     this.loads.push(key);
     const load: LoadRecord = {
       loadId: `load-${this.loads.length}`, pool: key, reason: ask.reason, function: ask.function, binding: ask.binding,
-      startMs: 0, endMs: 5, steps: [], warm: [{ slot: 0, shape: 'x:1', startMs: 3, endMs: 5 }], joined: 0,
+      startMs: 0, endMs: 5, steps: [], warm: [{ slot: 0, shape: 'x:1', startMs: 3, endMs: 5 }], joined: 0, evicted: [],
     };
     return { start: 'cold', loadId: load.loadId, load };
   }
@@ -39,7 +40,15 @@ export class FakeResidency implements Residency {
     }
   }
 
+  devices(): readonly DeviceState[] {
+    return [{
+      device: 'cpu', budgetBytes: 2 ** 30, reservedBytes: 0, weightsBytes: 1, scratchBytes: 0, stagingBytes: 0, freeBytes: 2 ** 30 - 1, driftBytes: 0, thrashing: false,
+    }];
+  }
+
   pools(): readonly PoolView[] {
-    return [...this.declared].map(([key, versions]) => ({ key, state: this.resident.has(key) ? 'resident' : 'absent', functions: [...versions] }));
+    return [...this.declared].map(([key, versions]) => ({
+      key, state: this.resident.has(key) ? 'resident' : 'absent', functions: [...versions], device: 'cpu', pinned: false, bytes: 1,
+    }));
   }
 }

@@ -16,6 +16,6 @@ export function runRecord(fields: Partial<RunRecord> = {}): RunRecord {
 export function loadRecord(fields: Partial<LoadRecord> = {}): LoadRecord {
   return {
     loadId: '3'.repeat(16), pool: 'p', reason: 'request', function: 'digits', binding: 'DIGITS', startMs: 1000.5, endMs: 1040,
-    steps: [{ name: 'create', startMs: 1001, endMs: 1030 }], warm: [{ slot: 0, shape: 'image:1x1x28x28', startMs: 1031, endMs: 1035 }], joined: 0, ...fields,
+    steps: [{ name: 'create', startMs: 1001, endMs: 1030 }], warm: [{ slot: 0, shape: 'image:1x1x28x28', startMs: 1031, endMs: 1035 }], joined: 0, evicted: [], ...fields,
   };
 }

@@ -1,0 +1,81 @@
+// The books of one device's memory: what is promised to loads that are under way and what pools were measured to hold.
+// Bytes are promised before a load begins, so that two loads never count on the same free ones.
+import type { PoolMemory } from '../engine/port.ts';
+import { assert } from '../errors.ts';
+
+/** `reserved`: promised to a load, estimated. `held`: measured. */
+export type LedgerEntry =
+  | { readonly state: 'reserved'; readonly bytes: number }
+  | { readonly state: 'held'; readonly bytes: number; readonly memory: PoolMemory };
+
+export interface LedgerView {
+  readonly device: string;
+  readonly budgetBytes: number;
+  readonly reservedBytes: number;
+  readonly weightsBytes: number;
+  readonly scratchBytes: number;
+  readonly stagingBytes: number;
+  readonly freeBytes: number;
+}
+
+export class Ledger {
+  readonly device: string;
+  readonly budgetBytes: number;
+  readonly #entries = new Map<string, LedgerEntry>();
+  #usedBytes = 0;
+
+  constructor({ device, budgetBytes }: { readonly device: string; readonly budgetBytes: number }) {
+    this.device = device;
+    this.budgetBytes = budgetBytes;
+  }
+
+  /** Below 0 when pools grew after they were loaded. */
+  get freeBytes(): number {
+    return this.budgetBytes - this.#usedBytes;
+  }
+
+  bytesOf(key: string): number {
+    return this.#entries.get(key)?.bytes ?? 0;
+  }
+
+  /** Whether the pool was measured, so that the books can be compared with it. */
+  holds(key: string): boolean {
+    return this.#entries.get(key)?.state === 'held';
+  }
+
+  reserve(key: string, bytes: number): void {
+    assert(!this.#entries.has(key), `pool ${key} has a place in the ledger already`);
+    assert(bytes <= this.freeBytes, `${bytes} bytes were promised to pool ${key} where ${this.freeBytes} are free`);
+    this.#write(key, { state: 'reserved', bytes });
+  }
+
+  /** What the pool was measured to hold, in place of what was promised or measured before. */
+  confirm(key: string, memory: PoolMemory): void {
+    assert(this.#entries.has(key), `pool ${key} has no place in the ledger`);
+    this.#write(key, { state: 'held', bytes: totalBytes(memory), memory });
+  }
+
+  /** Harmless for what has no entry. */
+  release(key: string): void {
+    this.#usedBytes -= this.bytesOf(key);
+    this.#entries.delete(key);
+  }
+
+  view(): LedgerView {
+    const sums = { reservedBytes: 0, weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 };
+    for (const entry of this.#entries.values()) {
+      if (entry.state === 'reserved') sums.reservedBytes += entry.bytes;
+      else for (const part of ['weightsBytes', 'scratchBytes', 'stagingBytes'] as const) sums[part] += entry.memory[part];
+    }
+    return { device: this.device, budgetBytes: this.budgetBytes, ...sums, freeBytes: this.freeBytes };
+  }
+
+  #write(key: string, entry: LedgerEntry): void {
+    this.#usedBytes += entry.bytes - this.bytesOf(key);
+    this.#entries.set(key, entry);
+  }
+}
+
+export function totalBytes({ weightsBytes, scratchBytes, stagingBytes }: PoolMemory): number {
+  return weightsBytes + scratchBytes + stagingBytes;
+}

@@ -1,0 +1,249 @@
+// Takes one pool to the device and back: room first, then the load, the warm-up, the measured bytes into the ledger, and only
+// then it is open. A load that fails gives all back.
+import type { Clock } from '../clock.ts';
+import type { DeviceBudget, EngineControl, PoolMemory } from '../engine/port.ts';
+import { assert, toPlainError } from '../errors.ts';
+import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
+import { Ledger, totalBytes, type LedgerView } from './ledger.ts';
+import type { PoolPlan } from './pool-plan.ts';
+import { describePool, isPinned, move, type Pool } from './pool.ts';
+import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
+import { ThrashWatch } from './thrash.ts';
+import { UseOrder } from './use-order.ts';
+import { warmUp } from './warm-up.ts';
+
+export interface PoolLoaderOptions {
+  readonly engine: EngineControl;
+  readonly clock: Clock;
+  readonly devices: readonly DeviceBudget[];
+  /** A pool that was loaded is not given up before this time has passed. */
+  readonly residencyMinMs: number;
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly onLoad: (record: LoadRecord) => void;
+  readonly onEvict: (record: EvictionRecord) => void;
+}
+
+/** The books of a device and how they compare with what is there. */
+export interface DeviceState extends LedgerView {
+  /** What engines hold now above what the ledger says of the same pools: arenas grow with runs. */
+  readonly driftBytes: number;
+  readonly thrashing: boolean;
+}
+
+/** Which load: its id, what it is warmed with, for whom. */
+export interface LoadOrder {
+  readonly loadId: string;
+  readonly plan: PoolPlan;
+  readonly reason: LoadRecord['reason'];
+  readonly function: string;
+  readonly binding: string;
+  readonly timeoutMs: number;
+  readonly onWarm: (record: WarmRecord) => void;
+}
+
+interface Bringing {
+  readonly deadlineMs: number;
+  readonly from: NeedOptions['from'];
+  readonly steps: LoadRecord['steps'][number][];
+  readonly onRun: (record: WarmRecord) => void;
+}
+
+/** One device's books, order and room. */
+interface Device {
+  readonly ledger: Ledger;
+  readonly order: UseOrder;
+  readonly room: DeviceRoom;
+  readonly thrash: ThrashWatch;
+}
+
+/** A load that finds no room waits at most so long for handlers to let pools go; time itself brings room sooner or later. */
+const ROOM_WAIT_MS = 10_000;
+
+export class PoolLoader {
+  readonly #options: PoolLoaderOptions;
+  readonly #devices: ReadonlyMap<string, Device>;
+  /** Evicted for a load under way, by that pool's key. */
+  readonly #evictedFor = new Map<string, EvictionRecord[]>();
+
+  constructor(options: PoolLoaderOptions) {
+    this.#options = options;
+    this.#devices = new Map(options.devices.map((budget) => [budget.device, this.#openDevice(budget)]));
+  }
+
+  devices(): readonly DeviceState[] {
+    const { clock, engine, pools } = this.#options;
+    const stats = engine.stats();
+    return [...this.#devices.values()].map(({ ledger, thrash }) => {
+      const measuredBytes = stats.filter(({ key }) => pools.get(key)?.plan.spec.device === ledger.device && ledger.holds(key))
+        .reduce((sum, { memory }) => sum + totalBytes(memory), 0);
+      const view = ledger.view();
+      const bookedBytes = view.weightsBytes + view.scratchBytes + view.stagingBytes;
+      return { ...view, driftBytes: measuredBytes - bookedBytes, thrashing: thrash.isThrashing(clock.nowMs()) };
+    });
+  }
+
+  bytesOf({ key, plan }: Pool): number {
+    return this.#device(plan).ledger.bytesOf(key);
+  }
+
+  /** Rejects with the reason; then nothing of the load is left. The record is told either way. */
+  async load(pool: Pool, order: LoadOrder): Promise<LoadRecord> {
+    const { clock, onLoad } = this.#options;
+    const { loadId, plan, reason, function: name, binding } = order;
+    const startMs = clock.nowMs();
+    const told = { loadId, pool: pool.key, reason, function: name, binding, startMs };
+    const steps: LoadRecord['steps'][number][] = [];
+    const warm: WarmRecord[] = [];
+    const past = () => ({ steps, warm, joined: pool.load?.waiters ?? 0, evicted: this.#evictedFor.get(pool.key) ?? [] });
+    const onRun = (record: WarmRecord): void => {
+      warm.push(record);
+      order.onWarm(record);
+    };
+    try {
+      // What a restart loads ahead of traffic must not push out what it has just loaded.
+      await this.#bring(pool, order, { deadlineMs: startMs + order.timeoutMs, from: reason === 'restart' ? 'free' : 'others', steps, onRun });
+      const record = { ...told, endMs: clock.nowMs(), ...past() };
+      this.#settle(pool, plan, record);
+      onLoad(record);
+      return record;
+    } catch (error) {
+      move(pool, 'failed');
+      this.#device(plan).ledger.release(pool.key);
+      const { code, message } = toPlainError(error, 'LOAD_FAILED');
+      onLoad({ ...told, endMs: clock.nowMs(), ...past(), errorCode: code, errorMessage: message });
+      throw error;
+    } finally {
+      this.#evictedFor.delete(pool.key);
+      this.#device(plan).room.changed();
+    }
+  }
+
+  /** Of a pool that is retired. */
+  async unload(pool: Pool): Promise<void> {
+    const { ledger, order, room } = this.#device(pool.plan);
+    move(pool, 'unloading');
+    pool.knownBytes = Math.max(totalBytes(this.#measured(pool.key) ?? NOTHING), ledger.bytesOf(pool.key));
+    order.remove(pool.key);
+    try {
+      await this.#options.engine.unload(pool.key);
+    } catch (error) {
+      // Its bytes stay in the ledger: nobody knows whether they are back.
+      move(pool, 'failed');
+      throw error;
+    }
+    ledger.release(pool.key);
+    move(pool, 'absent');
+    room.changed();
+  }
+
+  async #bring(pool: Pool, { plan }: LoadOrder, load: Bringing): Promise<void> {
+    const { engine } = this.#options;
+    const { ledger } = this.#device(plan);
+    const { key } = pool;
+    // What an unload that failed has left on the books.
+    ledger.release(key);
+    await this.#reserve(pool, plan, pool.knownBytes ?? plan.bytes, load);
+    const loaded = await engine.load(plan.spec);
+    load.steps.push(...loaded.steps);
+    try {
+      await warmUp(engine, { plan, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });
+      const memory = this.#measured(key) ?? loaded.memory;
+      pool.knownBytes = totalBytes(memory);
+      if (pool.knownBytes > ledger.bytesOf(key) + ledger.freeBytes) {
+        // The estimate was too low: it opens only if others make room for what it really holds.
+        ledger.release(key);
+        // What an unload that failed has left on the books.
+    ledger.release(key);
+    await this.#reserve(pool, plan, pool.knownBytes, load);
+      }
+      ledger.confirm(key, memory);
+      engine.open(key);
+    } catch (error) {
+      await engine.unload(key);
+      throw error;
+    }
+    pool.signature = loaded.signature;
+  }
+
+  async #reserve(pool: Pool, plan: PoolPlan, bytes: number, { deadlineMs, steps, from }: Bringing): Promise<void> {
+    const { clock } = this.#options;
+    const startMs = clock.nowMs();
+    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.min(ROOM_WAIT_MS, deadlineMs - startMs), from });
+    if (clock.nowMs() > startMs) steps.push({ name: 'room', startMs, endMs: clock.nowMs() });
+  }
+
+  /** Now it counts as resident: it may be used, and given up. */
+  #settle(pool: Pool, plan: PoolPlan, { startMs, endMs, evicted }: LoadRecord): void {
+    const { order, thrash } = this.#device(plan);
+    move(pool, 'resident');
+    pool.failure = undefined;
+    pool.warmedWith.clear();
+    pool.warmedWith.add(plan.warm.id);
+    pool.loadedAtMs = endMs;
+    // Waiting for room is no price of this pool's.
+    pool.loadMs = endMs - Math.max(startMs, ...evicted.map(({ atMs }) => atMs));
+    order.add(pool.key, { bytes: this.bytesOf(pool), loadMs: pool.loadMs, usedMs: endMs });
+    thrash.loaded(pool.key, { startMs: endMs - pool.loadMs, endMs });
+  }
+
+  #openDevice({ device, budgetBytes }: DeviceBudget): Device {
+    const ledger = new Ledger({ device, budgetBytes });
+    const order = new UseOrder();
+    const thrash = new ThrashWatch();
+    const room = new DeviceRoom({ ledger, order, clock: this.#options.clock, tenants: this.#tenants(device, order, thrash) });
+    return { ledger, order, room, thrash };
+  }
+
+  #tenants(device: string, order: UseOrder, thrash: ThrashWatch): Tenants {
+    const { engine, clock, pools, residencyMinMs } = this.#options;
+    const here = (wanted: (pool: Pool) => boolean): readonly string[] =>
+      [...pools.values()].filter((pool) => pool.plan.spec.device === device && wanted(pool)).map(({ key }) => key);
+    const get = (key: string): Pool => {
+      const pool = pools.get(key);
+      assert(pool !== undefined, `pool ${key} is on ${device} and nobody knows it`);
+      return pool;
+    };
+    return {
+      tenancy: (key) => {
+        const pool = get(key);
+        const stayMs = thrash.isThrashing(clock.nowMs()) ? Math.max(residencyMinMs, pool.loadMs) : residencyMinMs;
+        return { pinned: isPinned(pool), freshUntilMs: pool.loadedAtMs + stayMs };
+      },
+      loading: () => here(({ state }) => state === 'loading'),
+      pinned: () => here((pool) => pool.state === 'resident' && isPinned(pool)),
+      stamps: () => engine.stats().map(({ key, lastUsedMs }) => [key, lastUsedMs] as const),
+      // One that leaves already, because nobody declares it any more, goes by itself.
+      retire: (key) => (get(key).unload !== undefined || engine.retire(key) === 'busy' ? 'busy' : 'retired'),
+      reopen: (key) => engine.open(key),
+      evict: (key, forKey) => this.#evict(get(key), get(forKey), order.usedMs(key) ?? 0),
+    };
+  }
+
+  async #evict(pool: Pool, wanting: Pool, usedMs: number): Promise<void> {
+    const { clock, onEvict } = this.#options;
+    const { ledger, thrash } = this.#device(pool.plan);
+    const bytes = ledger.bytesOf(pool.key);
+    pool.unload = this.unload(pool).finally(() => (pool.unload = undefined));
+    await pool.unload;
+    const nowMs = clock.nowMs();
+    thrash.givenUp(pool.key, nowMs);
+    const { function: name, binding } = pool.plan;
+    const record: EvictionRecord = {
+      pool: pool.key, function: name, binding, reason: 'room', for: describePool(wanting), bytes, idleMs: nowMs - usedMs, atMs: nowMs,
+    };
+    this.#evictedFor.set(wanting.key, [...(this.#evictedFor.get(wanting.key) ?? []), record]);
+    onEvict(record);
+  }
+
+  #measured(key: string): PoolMemory | undefined {
+    return this.#options.engine.stats().find((stats) => stats.key === key)?.memory;
+  }
+
+  #device({ spec: { device } }: PoolPlan): Device {
+    const found = this.#devices.get(device);
+    assert(found !== undefined, `device ${device} has no budget`);
+    return found;
+  }
+}
+
+const NOTHING: PoolMemory = { weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 };

@@ -1,0 +1,196 @@
+// Makes room on one device: loads ask here for their bytes before they begin and get them in the order in which they asked.
+// decideRoom says what goes; this retires it, unloads it and writes the ledger. A job on a resident pool never comes here.
+import type { Clock, Timer } from '../clock.ts';
+import { PilotlightError } from '../errors.ts';
+import { decideRoom, type Candidate, type RoomDecision } from './eviction.ts';
+import type { Ledger } from './ledger.ts';
+import type { UseOrder } from './use-order.ts';
+
+/** What the room has to know of pools, and may do with them. */
+export interface Tenants {
+  /** Resident pools: when they may go at the earliest, and whether they may at all. */
+  tenancy(key: string): { readonly pinned: boolean; readonly freshUntilMs: number };
+  /** Keys that are loading now. */
+  loading(): Iterable<string>;
+  pinned(): Iterable<string>;
+  /** Stamps of last use of resident pools. */
+  stamps(): Iterable<readonly [key: string, usedMs: number]>;
+  /** Closes it to new jobs, unless one holds it. */
+  retire(key: string): 'retired' | 'busy';
+  reopen(key: string): void;
+  /** Resolves when its memory is back and it has no place in ledger and order any more. */
+  evict(key: string, forKey: string): Promise<void>;
+}
+
+export interface RoomOptions {
+  readonly ledger: Ledger;
+  readonly order: UseOrder;
+  readonly clock: Clock;
+  readonly tenants: Tenants;
+}
+
+interface Need {
+  readonly key: string;
+  readonly bytes: number;
+  readonly name: string;
+  readonly from: NeedOptions['from'];
+  readonly late: Timer;
+  readonly grant: () => void;
+  readonly refuse: (error: PilotlightError) => void;
+  state: 'waiting' | 'ended';
+}
+
+export interface NeedOptions {
+  readonly bytes: number;
+  /** For messages. */
+  readonly name: string;
+  /** Longest wait for others to let go. */
+  readonly limitMs: number;
+  /** `free`: nothing is given up for it. */
+  readonly from: 'free' | 'others';
+}
+
+/** Handlers say nothing when they let a pool go: it is tried again this often. */
+const HOLDERS_RETRY_MS = 20;
+const RETRY_AFTER_S = 1;
+const PINNED = 'pinned models hold too much; unpin one or raise the budget (setting devices)';
+
+export class DeviceRoom {
+  readonly #options: RoomOptions;
+  readonly #needs: Need[] = [];
+  #isWorking = false;
+  #isStale = false;
+  #retry: Timer | undefined;
+
+  constructor(options: RoomOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the bytes are reserved in the ledger. Rejects NEVER_FITS, and NO_MEMORY when nothing lets go within the limit. */
+  make(key: string, { bytes, name, limitMs, from }: NeedOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = this.#options.clock.after(limitMs, () => this.#refuse(need, this.#full(need, `nobody let go of enough within ${Math.round(limitMs)} ms`)));
+      const need: Need = { key, bytes, name, from, late, grant: resolve, refuse: reject, state: 'waiting' };
+      this.#needs.push(need);
+      this.changed();
+    });
+  }
+
+  /** Something that a waiting load may have waited for: a load or unload has ended. */
+  changed(): void {
+    this.#isStale = true;
+    if (!this.#isWorking && this.#needs.length > 0) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    this.#retry?.cancel();
+    let nextMs: number | undefined;
+    while (this.#isStale) {
+      this.#isStale = false;
+      nextMs = undefined;
+      // A copy: those that are served leave the line.
+      for (const need of this.#needs.slice()) {
+        const decision = await this.#serve(need);
+        if (decision?.act !== 'wait') continue;
+        const untilMs = decision.for === 'holders' ? this.#options.clock.nowMs() + HOLDERS_RETRY_MS : decision.untilMs;
+        nextMs = Math.min(nextMs ?? Infinity, untilMs ?? Infinity);
+        // Who comes later may take what holders would not give the first one anyway, but not what time brings it.
+        if (decision.for === 'time') break;
+      }
+    }
+    this.#isWorking = false;
+    if (nextMs !== undefined && nextMs < Infinity) this.#retry = this.#options.clock.after(Math.max(0, nextMs - this.#options.clock.nowMs()), () => this.changed());
+  }
+
+  /** Gives what is left to wait for. */
+  async #serve(need: Need): Promise<RoomDecision | undefined> {
+    const busy = new Set<string>();
+    while (need.state === 'waiting') {
+      const decision = this.#decide(need, busy);
+      if (decision.act === 'take') this.#grant(need);
+      else if (decision.act === 'refuse') this.#refuse(need, decision.because === 'size' ? this.#neverFits(need) : this.#full(need, PINNED));
+      else if (need.from === 'free') this.#refuse(need, this.#full(need, 'nothing is given up for it'));
+      else if (decision.act === 'wait') return decision;
+      else await this.#evict(decision.keys, need, busy);
+    }
+    return undefined;
+  }
+
+  #decide({ bytes }: Need, busy: ReadonlySet<string>): RoomDecision {
+    const { ledger, order, tenants } = this.#options;
+    order.use(tenants.stamps());
+    const sum = (keys: Iterable<string>): number => [...keys].reduce((total, key) => total + ledger.bytesOf(key), 0);
+    return decideRoom({
+      needBytes: bytes, freeBytes: ledger.freeBytes, budgetBytes: ledger.budgetBytes, pinnedBytes: sum(tenants.pinned()), loadingBytes: sum(tenants.loading()),
+      candidates: this.#candidates(busy),
+    });
+  }
+
+  *#candidates(busy: ReadonlySet<string>): Generator<Candidate> {
+    const { ledger, order, tenants, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const key of order.leastFirst()) {
+      const { pinned, freshUntilMs } = tenants.tenancy(key);
+      if (pinned) continue;
+      const bytes = ledger.bytesOf(key);
+      if (busy.has(key)) yield { key, bytes, stays: 'held' };
+      else if (freshUntilMs > nowMs) yield { key, bytes, stays: { freshUntilMs } };
+      else yield { key, bytes };
+    }
+  }
+
+  /** All or none: what is retired already opens again when one of them turns out to be held. */
+  async #evict(keys: readonly string[], need: Need, busy: Set<string>): Promise<void> {
+    const { tenants } = this.#options;
+    const retired: string[] = [];
+    for (const key of keys) {
+      if (tenants.retire(key) === 'retired') {
+        retired.push(key);
+        continue;
+      }
+      busy.add(key);
+      for (const one of retired) tenants.reopen(one);
+      return;
+    }
+    for (const key of keys) this.#options.order.giveUp(key);
+    // A failure of one is told by its owner; its bytes stay in the ledger, and the next decision sees them there.
+    await Promise.allSettled(retired.map((key) => tenants.evict(key, need.key)));
+  }
+
+  #grant(need: Need): void {
+    this.#options.ledger.reserve(need.key, need.bytes);
+    this.#end(need);
+    need.grant();
+  }
+
+  #refuse(need: Need, error: PilotlightError): void {
+    if (need.state === 'ended') return;
+    this.#end(need);
+    need.refuse(error);
+  }
+
+  #neverFits(need: Need): PilotlightError {
+    return new PilotlightError('NEVER_FITS', `${this.#place(need)}; a larger budget (setting devices), fewer slots or a smaller model would do`);
+  }
+
+  #full(need: Need, why: string): PilotlightError {
+    const free = mib(Math.max(0, this.#options.ledger.freeBytes));
+    return new PilotlightError('NO_MEMORY', `${this.#place(need)}; ${free} of it are free and ${why}`, { retryAfterS: RETRY_AFTER_S });
+  }
+
+  #place({ name, bytes }: Need): string {
+    const { device, budgetBytes } = this.#options.ledger;
+    return `${name} needs ${mib(bytes)} on ${device}, which has a budget of ${mib(budgetBytes)}`;
+  }
+
+  #end(need: Need): void {
+    need.state = 'ended';
+    need.late.cancel();
+    this.#needs.splice(this.#needs.indexOf(need), 1);
+  }
+}
+
+export function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

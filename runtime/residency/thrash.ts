@@ -1,0 +1,39 @@
+// Notices when demand cycles over more than fits: when much of the time goes into loading what was given up a moment ago.
+// Then a pool stays for as long as its load took, so that the requests that wait for it are served together.
+
+/** A load within this time after the same pool was given up is one too many. */
+const REGRET_MS = 60_000;
+/** Looked at is so much of the past; thrashing is when repeated loads took more than this part of it. */
+const WINDOW_MS = 60_000;
+const PART_MAX = 0.25;
+
+interface Repeated {
+  readonly endMs: number;
+  readonly tookMs: number;
+}
+
+export class ThrashWatch {
+  readonly #givenUpMs = new Map<string, number>();
+  #repeated: Repeated[] = [];
+
+  givenUp(key: string, nowMs: number): void {
+    this.#givenUpMs.delete(key);
+    this.#givenUpMs.set(key, nowMs);
+    // Oldest first: what is too long ago to be regretted goes.
+    for (const [old, atMs] of this.#givenUpMs) {
+      if (nowMs - atMs <= REGRET_MS) break;
+      this.#givenUpMs.delete(old);
+    }
+  }
+
+  loaded(key: string, { startMs, endMs }: { readonly startMs: number; readonly endMs: number }): void {
+    const atMs = this.#givenUpMs.get(key);
+    if (atMs !== undefined && startMs - atMs <= REGRET_MS) this.#repeated.push({ endMs, tookMs: endMs - startMs });
+    this.#givenUpMs.delete(key);
+  }
+
+  isThrashing(nowMs: number): boolean {
+    this.#repeated = this.#repeated.filter(({ endMs }) => nowMs - endMs <= WINDOW_MS);
+    return this.#repeated.reduce((sum, { tookMs }) => sum + tookMs, 0) > PART_MAX * WINDOW_MS;
+  }
+}

@@ -1,0 +1,38 @@
+// What is on each device, read from the engines' statistics and the ledgers at the moment of the scrape.
+import type { PoolStats } from '../engine/port.ts';
+import type { Labels, MetricFamily } from './metric-family.ts';
+import { ATTRIBUTES as A, METRICS } from './names.ts';
+import { labelsOf, type NamedPoolStats } from './pool-metrics.ts';
+
+/** Bytes of one device. */
+export interface DeviceLedger {
+  readonly device: string;
+  readonly reservedBytes: number;
+  readonly freeBytes: number;
+  readonly driftBytes: number;
+  readonly thrashing: boolean;
+}
+
+type Point = { readonly labels: Labels; readonly value: number };
+
+export function deviceFamilies(devices: readonly DeviceLedger[], pools: readonly NamedPoolStats[]): readonly MetricFamily[] {
+  const gauge = (name: string, unit: string, help: string, points: readonly Point[]): MetricFamily => ({ name, kind: 'gauge', unit, help, points: [...points] });
+  const each = (value: (ledger: DeviceLedger) => number): readonly Point[] => devices.map((ledger) => ({ labels: { [A.device]: ledger.device }, value: value(ledger) }));
+  return [
+    gauge(METRICS.deviceMemory, 'By', 'Bytes that pools hold, by what they are for; of each device, bytes promised to loads and free of its budget.',
+      [...pools.flatMap(heldPoints), ...devices.flatMap(ledgerPoints)]),
+    gauge(METRICS.deviceDrift, 'By', 'Bytes that engines hold now above what the ledger has in its books.', each(({ driftBytes }) => driftBytes)),
+    gauge(METRICS.deviceThrashing, '1', '1 while much of the time goes into loading models again that were given up a moment ago.', each(({ thrashing }) => (thrashing ? 1 : 0))),
+  ];
+}
+
+function heldPoints(pool: NamedPoolStats): readonly Point[] {
+  const { weightsBytes, scratchBytes, stagingBytes }: PoolStats['memory'] = pool.stats.memory;
+  const states = [['weights', weightsBytes], ['scratch', scratchBytes], ['staging', stagingBytes]] as const;
+  return states.map(([state, value]) => ({ labels: { ...labelsOf(pool), [A.state]: state }, value }));
+}
+
+function ledgerPoints({ device, reservedBytes, freeBytes }: DeviceLedger): readonly Point[] {
+  const states = [['reserved', reservedBytes], ['free', freeBytes]] as const;
+  return states.map(([state, value]) => ({ labels: { [A.device]: device, [A.state]: state }, value }));
+}
