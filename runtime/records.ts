@@ -117,10 +117,10 @@ export interface IsolateRecord {
   readonly errorCode?: ErrorCode;
 }
 
-/** One deploy, rollback or delete. */
+/** One deploy, rollback, delete or change of shares. */
 export interface RolloutRecord {
   readonly rolloutId: string;
-  readonly kind: 'deploy' | 'rollback' | 'delete' | 'restore';
+  readonly kind: 'deploy' | 'rollback' | 'split' | 'promote' | 'abort' | 'delete' | 'restore';
   readonly function: string;
   readonly version?: string;
   readonly startMs: number;

@@ -4,11 +4,12 @@ import { Hono } from 'hono';
 import type { Capability } from '../../runtime/engine/port.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
-import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
+import type { DataPlane, VersionStatus } from '../../runtime/ingress/data-plane.ts';
 import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
 import type { Residency } from '../../runtime/residency/residency.ts';
+import type { Share } from '../../runtime/router/table.ts';
 import type { Rollout } from '../rollout/rollout.ts';
-import type { Store } from '../store/store.ts';
+import { sharesOf, type Store } from '../store/store.ts';
 import { requireFunction } from './rollout-routes.ts';
 
 /** Requests that telemetry kept, as plain JSON. */
@@ -32,6 +33,8 @@ export interface FunctionView {
   readonly version: string;
   /** `digits@3f2a9c1d` */
   readonly label: string;
+  /** What answers now, and how much of the traffic: the version alone, or a split. */
+  readonly shares: readonly ShareView[];
   /**
    * `failed`: deployed, but the last restart could not start it; deploying it again tells why. `quarantined`: it does not run, because
    * the host died of it again and again.
@@ -49,13 +52,24 @@ export interface FunctionView {
   readonly versions: number;
 }
 
-export interface VersionView {
+export interface ShareView {
   readonly version: string;
   readonly label: string;
+  readonly percent: number;
+  /** Bounds that take the share away when they are passed. */
+  readonly abortIf?: readonly string[];
+  /** Why the share was taken away. */
+  readonly aborted?: string;
+}
+
+export interface VersionView extends Omit<ShareView, 'percent'> {
   readonly deployedAt: string;
+  /** Has all traffic; in a split, had it before. */
   readonly current: boolean;
   /** Why it does not run although it is current, and what would do. */
   readonly quarantined?: string;
+  /** Left out of versions that are only kept. */
+  readonly percent?: number;
 }
 
 export interface DeviceView extends DeviceState {
@@ -95,11 +109,14 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
 
   app.get('/functions/:name/versions', (context) => {
     const name = requireFunction(store, context.req.param('name'));
-    const { current, history } = store.state().functions[name] ?? { current: '', history: [] };
+    const { current, history, shares } = viewedState(store, name);
     const refusal = rollout.refusal(name);
     const versions = history.map(({ version, deployedAt }): VersionView => {
       const isCurrent = version === current;
-      return { version, label: versionLabel({ name, version }), deployedAt, current: isCurrent, ...(isCurrent && refusal !== undefined ? { quarantined: refusal.message } : {}) };
+      return {
+        version, label: versionLabel({ name, version }), deployedAt, current: isCurrent, ...shares.find((share) => share.version === version),
+        ...(isCurrent && refusal !== undefined ? { quarantined: refusal.message } : {}),
+      };
     });
     return context.json({ versions });
   });
@@ -132,22 +149,37 @@ function quarantineViews({ store, rollout }: ViewRoutesOptions): readonly Quaran
 }
 
 async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, name: string): Promise<FunctionView> {
-  const { current = '', history = [] } = store.state().functions[name] ?? {};
+  const { current, history, shares } = viewedState(store, name);
   const refusal = rollout.refusal(name);
-  const running = dataPlane.snapshot().find((one) => one.name === name && one.version === current);
+  const running = dataPlane.snapshot().filter((one) => one.name === name && shares.some(({ version }) => version === one.version));
+  const sum = (count: (one: VersionStatus) => number): number => running.reduce((all, one) => all + count(one), 0);
   return {
     name,
     version: current,
     label: versionLabel({ name, version: current }),
-    state: refusal !== undefined ? 'quarantined' : rollout.serving(name) === current ? 'serving' : 'failed',
+    shares,
+    state: stateOf(refusal, shares, rollout.serving(name)),
     ...(refusal === undefined ? {} : { reason: refusal.message }),
-    routes: await routesOf(store, name, current),
-    isolates: running?.isolates ?? 0,
-    inFlight: running?.inFlight ?? 0,
-    replaced: running?.replaced ?? 0,
+    routes: [...new Set((await Promise.all(shares.map(({ version }) => routesOf(store, name, version)))).flat())],
+    isolates: sum(({ isolates }) => isolates),
+    inFlight: sum(({ inFlight }) => inFlight),
+    replaced: sum(({ replaced }) => replaced),
     deployedAt: history.find(({ version }) => version === current)?.deployedAt,
     versions: history.length,
   };
+}
+
+function stateOf(refusal: PilotlightError | undefined, wanted: readonly Share[], serving: readonly Share[]): FunctionView['state'] {
+  if (refusal !== undefined) return 'quarantined';
+  return wanted.every(({ version }) => serving.some((share) => share.version === version)) ? 'serving' : 'failed';
+}
+
+/** What the store says of a function; nothing of one that was deleted just now. */
+function viewedState(store: ViewRoutesOptions['store'], name: string) {
+  const state = store.state().functions[name];
+  if (state === undefined) return { current: '', history: [], shares: [] };
+  const shares = sharesOf(state).map((share): ShareView => ({ ...share, label: versionLabel({ name, version: share.version }) }));
+  return { ...state, shares };
 }
 
 async function routesOf(store: ViewRoutesOptions['store'], name: string, version: string): Promise<readonly string[]> {

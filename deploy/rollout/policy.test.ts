@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { nextAction, stepsOf, type RolloutSnapshot, type StepName } from './policy.ts';
 
-const DEPLOY = stepsOf('deploy', 'warm');
+const DEPLOY = stepsOf({ kind: 'deploy', warming: 'warm', startsVersions: true });
 
 function snapshot(changes: Partial<RolloutSnapshot>): RolloutSnapshot {
-  return { kind: 'deploy', warming: 'warm', unchanged: false, ended: [], failed: [], undone: [], ...changes };
+  return { kind: 'deploy', warming: 'warm', unchanged: false, startsVersions: true, ended: [], failed: [], undone: [], ...changes };
 }
 
 /** All steps up to and including `last`. */
@@ -21,6 +21,10 @@ describe('rollout policy', () => {
     ['models are left cold', { warming: 'cold', ended: ['check', 'store', 'plan'] }, 'run isolates'],
     ['models are left cold, isolates run', { warming: 'cold', ended: ['check', 'store', 'plan', 'isolates'] }, 'run commit'],
     ['a rollback stores nothing', { kind: 'rollback', ended: ['check'] }, 'run plan'],
+    ['a split starts versions', { kind: 'split', ended: ['check'] }, 'run plan'],
+    ['all versions of a split run already', { kind: 'split', startsVersions: false, ended: ['check'] }, 'run commit'],
+    ['the deployed version runs already, in a split', { startsVersions: false, ended: ['check'] }, 'run commit'],
+    ['a share is taken away', { kind: 'abort', ended: ['check'] }, 'run commit'],
     ['a delete goes straight to the commit', { kind: 'delete', ended: ['check'] }, 'run commit'],
     ['the check failed', { ended: ['check'], failed: ['check'] }, 'end undone'],
     ['a golden request failed', { ended: upTo('golden'), failed: ['golden'] }, 'undo isolates'],

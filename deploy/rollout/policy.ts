@@ -1,7 +1,7 @@
 // What a rollout does next, decided from a snapshot and nothing else. The rule it keeps: before the commit a
 // failure undoes everything in reverse, after it the new version stands and what is left over is told.
 
-export type RolloutKind = 'deploy' | 'rollback' | 'delete';
+export type RolloutKind = 'deploy' | 'rollback' | 'split' | 'promote' | 'abort' | 'delete';
 
 export type StepName =
   | 'check' | 'store' | 'plan' | 'load' | 'warm' | 'isolates' | 'golden' | 'commit' | 'switch' | 'drain' | 'unload' | 'confirm';
@@ -14,6 +14,8 @@ export interface RolloutSnapshot {
   readonly warming: Warming;
   /** true once `check` found that the wanted version serves already. */
   readonly unchanged: boolean;
+  /** false once `check` found that all wanted versions run already, so that only their shares change. */
+  readonly startsVersions: boolean;
   /** Steps that have ended, well or not, in order. */
   readonly ended: readonly StepName[];
   /** Those of them that failed. */
@@ -29,11 +31,18 @@ export type RolloutAction =
 const TAIL = ['commit', 'switch', 'drain', 'unload', 'confirm'] as const;
 const MODELS = ['load', 'warm'] as const;
 
+const START = ['plan', ...MODELS, 'isolates', 'golden'] as const;
+
 const STEPS: Readonly<Record<RolloutKind, readonly StepName[]>> = {
-  deploy: ['check', 'store', 'plan', ...MODELS, 'isolates', 'golden', ...TAIL],
-  rollback: ['check', 'plan', ...MODELS, 'isolates', 'golden', ...TAIL],
+  deploy: ['check', 'store', ...START, ...TAIL],
+  rollback: ['check', ...START, ...TAIL],
+  split: ['check', ...START, ...TAIL],
+  promote: ['check', ...START, ...TAIL],
+  abort: ['check', ...TAIL],
   delete: ['check', ...TAIL],
 };
+
+const STARTING: ReadonlySet<StepName> = new Set(['store', ...START]);
 
 /** Golden requests would load the models, so a cold rollout sends none. */
 const COLD_LEAVES_OUT: ReadonlySet<StepName> = new Set([...MODELS, 'golden']);
@@ -44,8 +53,8 @@ const LEAVES_RESIDUE: ReadonlySet<StepName> = new Set(['store', 'plan', 'isolate
 /** Traffic is on the new version already: what fails here is told and finished by the next rollout or restart. */
 const TOLERATED: ReadonlySet<StepName> = new Set(['drain', 'unload', 'confirm']);
 
-export function stepsOf(kind: RolloutKind, warming: Warming): readonly StepName[] {
-  return warming === 'warm' ? STEPS[kind] : STEPS[kind].filter((step) => !COLD_LEAVES_OUT.has(step));
+export function stepsOf({ kind, warming, startsVersions }: Pick<RolloutSnapshot, 'kind' | 'warming' | 'startsVersions'>): readonly StepName[] {
+  return STEPS[kind].filter((step) => !(warming === 'cold' && COLD_LEAVES_OUT.has(step)) && (startsVersions || !STARTING.has(step)));
 }
 
 export function isTolerated(step: StepName): boolean {
@@ -55,7 +64,7 @@ export function isTolerated(step: StepName): boolean {
 export function nextAction(snapshot: RolloutSnapshot): RolloutAction {
   if (snapshot.unchanged) return { act: 'end', outcome: 'unchanged' };
   if (snapshot.failed.every(isTolerated)) {
-    const step = stepsOf(snapshot.kind, snapshot.warming).find((one) => !snapshot.ended.includes(one));
+    const step = stepsOf(snapshot).find((one) => !snapshot.ended.includes(one));
     return step === undefined ? { act: 'end', outcome: 'done' } : { act: 'run', step };
   }
   if (isCommitted(snapshot)) return { act: 'end', outcome: 'committed' };

@@ -7,10 +7,13 @@ import type { ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import { parseRoute } from '../manifest/route.ts';
+import { sharesOf, type FunctionState } from '../store/store.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { Treatment } from './quarantine.ts';
 import type { RolloutParts } from './rollout-steps.ts';
+import type { Deployment } from './serving-table.ts';
+import { sharesAmong } from './shares.ts';
 import { versionId } from './version-id.ts';
 import { planVersion, type VersionPlan } from './version-plan.ts';
 import { within } from './within.ts';
@@ -32,7 +35,7 @@ export interface RestoreOptions {
 /** Threads started side by side: enough to hide each other's waits, too few to starve each other. */
 const STARTS_AT_ONCE = 4;
 
-/** One function on its way back. */
+/** One version on its way back. */
 interface Restoring {
   readonly name: string;
   readonly version: string;
@@ -46,8 +49,9 @@ interface Restoring {
 /** Never rejects for one function's sake, and is empty when the host stops meanwhile; rejects when the route table cannot be published. */
 export async function restoreFunctions(parts: RolloutParts, options: RestoreOptions): Promise<readonly RestoredFunction[]> {
   const { clock, store, table } = parts;
-  const all: Restoring[] = Object.entries(store.state().functions).map(([name, { current }]) =>
-    ({ name, version: current, startMs: clock.nowMs(), steps: [], warnings: [] }));
+  const deployed = Object.entries(store.state().functions);
+  const all: Restoring[] = deployed.flatMap(([name, state]) =>
+    sharesOf(state).map(({ version }) => ({ name, version, startMs: clock.nowMs(), steps: [], warnings: [] })));
   for (const one of all) await refuseQuarantined(parts, one);
   const early = all.filter((one) => treatmentOf(parts, one) === 'early').values();
   await Promise.all(Array.from({ length: STARTS_AT_ONCE }, async () => {
@@ -59,7 +63,10 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   if (parts.signal.aborted) return [];
   const release = await table.hold();
   try {
-    await table.publish(new Map(all.flatMap(({ name, plan, error }) => (plan === undefined || error !== undefined ? [] : [[name, plan.function]]))));
+    await table.publish(new Map(deployed.flatMap(([name, state]) => {
+      const deployment = deploymentOf(state, all.filter((one) => one.name === name));
+      return deployment === undefined ? [] : [[name, deployment]];
+    })));
   } finally {
     release();
   }
@@ -88,6 +95,13 @@ async function refuseQuarantined({ quarantine, store, table }: RolloutParts, one
   } catch (damage) {
     one.warnings.push(`its routes are not known: ${describeThrown(damage)}`);
   }
+}
+
+/** Versions that could not be started leave their part to the others. */
+function deploymentOf(state: FunctionState, restored: readonly Restoring[]): Deployment | undefined {
+  const started = new Map(restored.flatMap(({ version, plan, error }) => (plan === undefined || error !== undefined ? [] : [[version, plan.function]])));
+  const shares = sharesAmong(sharesOf(state), new Set(started.keys()));
+  return shares.length === 0 ? undefined : { versions: shares.flatMap(({ version }) => started.get(version) ?? []), shares };
 }
 
 async function start(parts: RolloutParts, one: Restoring): Promise<void> {

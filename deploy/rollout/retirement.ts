@@ -14,10 +14,10 @@ const LEFT_TO_STOP = 'left to the host, which is stopping';
 export class Retirement {
   readonly #parts: RolloutParts;
   readonly #target: RolloutTarget;
-  /** The version that stays; none after a delete. */
-  readonly #kept: () => string | undefined;
+  /** The versions that stay; none after a delete. */
+  readonly #kept: () => ReadonlySet<string>;
 
-  constructor(parts: RolloutParts, target: RolloutTarget, kept: () => string | undefined) {
+  constructor(parts: RolloutParts, target: RolloutTarget, kept: () => ReadonlySet<string>) {
     this.#parts = parts;
     this.#target = target;
     this.#kept = kept;
@@ -60,9 +60,8 @@ export class Retirement {
     const { residency, store } = this.#parts;
     const { name } = this.#target;
     await store.collect();
-    const kept = this.#kept();
-    const keptId = kept === undefined ? undefined : versionId(name, kept);
-    const left = residency.pools().filter(({ functions }) => functions.some((id) => id.startsWith(`${name}@`) && id !== keptId));
+    const keptIds = new Set([...this.#kept()].map((version) => versionId(name, version)));
+    const left = residency.pools().filter(({ functions }) => functions.some((id) => id.startsWith(`${name}@`) && !keptIds.has(id)));
     if (left.length > 0) tell.warn(`drift: ${countOf(left.length, 'pool')} of an older version still held`);
     return left.length === 0 ? 'nothing is left of older versions' : 'finished by the next rollout or restart';
   }
@@ -74,6 +73,6 @@ export class Retirement {
     const ids = this.#parts.residency.pools().flatMap(({ functions }) => functions).filter((id) => id.startsWith(`${name}@`));
     // Isolates that are gone may have left their pools behind.
     const all = new Set([...running, ...ids.map((id) => id.slice(name.length + 1))]);
-    return [...all].filter((version) => version !== kept);
+    return [...all].filter((version) => !kept.has(version));
   }
 }

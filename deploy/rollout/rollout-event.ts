@@ -1,4 +1,5 @@
 // What a rollout tells while it runs and when it has ended: plain data that crosses the admin API line by line.
+import type { Share } from '../../runtime/router/table.ts';
 import type { StepName } from './policy.ts';
 
 export interface RolloutEvent {
@@ -14,9 +15,11 @@ export type RolloutListener = (event: RolloutEvent) => void;
 
 export interface RolloutResult {
   readonly function: string;
-  /** 64 hexadecimal digits; left out after a delete. */
+  /** 64 hexadecimal digits; left out after a delete or a split. */
   readonly version?: string;
-  readonly outcome: 'deployed' | 'unchanged' | 'rolled back' | 'deleted';
+  /** Where several versions answer now. */
+  readonly shares?: readonly Share[];
+  readonly outcome: 'deployed' | 'unchanged' | 'rolled back' | 'split' | 'promoted' | 'aborted' | 'deleted';
   readonly warnings: readonly string[];
   readonly ms: number;
 }

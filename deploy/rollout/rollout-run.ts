@@ -18,7 +18,7 @@ export interface RolloutRunOptions {
   readonly onRecord: (record: RolloutRecord) => void;
 }
 
-const OUTCOMES = { deploy: 'deployed', rollback: 'rolled back', delete: 'deleted' } as const;
+const OUTCOMES = { deploy: 'deployed', rollback: 'rolled back', split: 'split', promote: 'promoted', abort: 'aborted', delete: 'deleted' } as const;
 
 export class RolloutRun {
   readonly #options: RolloutRunOptions;
@@ -41,7 +41,8 @@ export class RolloutRun {
     try {
       for (;;) {
         const action = nextAction({
-          kind: target.kind, warming, unchanged: steps.isUnchanged, ended: this.#ended, failed: this.#failed, undone: this.#undone,
+          kind: target.kind, warming, unchanged: steps.isUnchanged, startsVersions: steps.startsVersions,
+          ended: this.#ended, failed: this.#failed, undone: this.#undone,
         });
         if (action.act === 'run') await this.#run(action.step);
         else if (action.act === 'undo') await this.#undo(action.step);
@@ -100,6 +101,7 @@ export class RolloutRun {
     return {
       function: target.name,
       ...(steps.version === undefined ? {} : { version: steps.version }),
+      ...(steps.shares.length > 1 ? { shares: steps.shares.map(({ version, percent }) => ({ version, percent })) } : {}),
       outcome: outcome === 'unchanged' ? 'unchanged' : OUTCOMES[target.kind],
       warnings: this.#warnings,
       ms: clock.nowMs() - this.#startMs,

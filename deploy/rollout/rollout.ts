@@ -3,6 +3,7 @@
 import { PilotlightError } from '../../runtime/errors.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import type { Share } from '../../runtime/router/table.ts';
 import { bundleVersion } from '../bundle/bundle.ts';
 import { checkBundle } from '../bundle/check-bundle.ts';
 import type { Warming } from './policy.ts';
@@ -10,7 +11,7 @@ import { restoreFunctions, type RestoredFunction } from './restore.ts';
 import type { RolloutListener, RolloutResult } from './rollout-event.ts';
 import { RolloutRun } from './rollout-run.ts';
 import { RolloutSteps, type RolloutParts } from './rollout-steps.ts';
-import type { RolloutTarget } from './rollout-target.ts';
+import type { DeploySplit, RolloutTarget } from './rollout-target.ts';
 import { ServingTable } from './serving-table.ts';
 import { Turns } from './turns.ts';
 
@@ -23,6 +24,11 @@ export interface RolloutOptions extends Omit<RolloutParts, 'table' | 'signal'> {
 export interface RolloutRequest {
   readonly warming: Warming;
   readonly onEvent?: RolloutListener;
+}
+
+export interface DeployRequest extends RolloutRequest {
+  /** Beside what serves, instead of in its place. */
+  readonly split?: DeploySplit;
 }
 
 /** Rollouts of one function that may wait for the one under way. */
@@ -41,14 +47,24 @@ export class Rollout {
   }
 
   /** Deploys a received bundle whose blobs are in the store. The same content again is `unchanged`. Throws BAD_BUNDLE, BAD_MANIFEST at once. */
-  deploy(received: unknown, request: RolloutRequest): Promise<RolloutResult> {
+  deploy(received: unknown, { split, ...request }: DeployRequest): Promise<RolloutResult> {
     const bundle = checkBundle(received);
-    return this.#run({ kind: 'deploy', name: bundle.manifest.name, bundle, version: bundleVersion(bundle) }, request);
+    return this.#run({ kind: 'deploy', name: bundle.manifest.name, bundle, version: bundleVersion(bundle), ...(split === undefined ? {} : { split }) }, request);
   }
 
-  /** Goes back to a kept version, by default the one that served before the current one. */
+  /** Goes back to a kept version, by default the one that served before the current one; in a split, the one that had all traffic before it. */
   rollback(name: string, version: string | undefined, request: RolloutRequest): Promise<RolloutResult> {
     return this.#run({ kind: 'rollback', name, ...(version === undefined ? {} : { version }) }, request);
+  }
+
+  /** Lets versions answer side by side, each named by its first digits; those that do not run are warmed first. */
+  split(name: string, shares: readonly Share[], request: RolloutRequest): Promise<RolloutResult> {
+    return this.#run({ kind: 'split', name, shares }, request);
+  }
+
+  /** Ends a split: its newest version gets all traffic, the others drain. */
+  promote(name: string, request: RolloutRequest): Promise<RolloutResult> {
+    return this.#run({ kind: 'promote', name }, request);
   }
 
   delete(name: string, onEvent?: RolloutListener): Promise<RolloutResult> {
@@ -63,9 +79,9 @@ export class Rollout {
     return restored;
   }
 
-  /** Digest of the version that the route table names, if any. */
-  serving(name: string): string | undefined {
-    return this.#table.version(name)?.version;
+  /** The versions that the route table names, with what they have of the traffic. */
+  serving(name: string): readonly Share[] {
+    return this.#table.deployment(name)?.shares ?? [];
   }
 
   /** Why the function's routes are answered with an error, if they are. */

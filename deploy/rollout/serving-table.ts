@@ -3,9 +3,9 @@
 import { PilotlightError, toPlainError } from '../../runtime/errors.ts';
 import type { FunctionVersion, RoutePattern } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
-import { routeLabel, type RouteEntry } from '../../runtime/router/table.ts';
+import { routeLabel, type RouteEntry, type Share } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
-import type { Store } from '../store/store.ts';
+import { sharesOf, type FunctionState, type Store } from '../store/store.ts';
 import { findRouteConflict, type RouteOwner } from './route-conflicts.ts';
 
 /** A version that is deployed and must not run: its routes answer with the error. */
@@ -15,10 +15,16 @@ export interface Refused {
   readonly error: PilotlightError;
 }
 
+/** The versions of a function that answer now, with their shares, in the same order. */
+export interface Deployment {
+  readonly versions: readonly FunctionVersion[];
+  readonly shares: readonly Share[];
+}
+
 export class ServingTable {
   readonly #store: Pick<Store, 'state' | 'readVersion'>;
   readonly #dataPlane: Pick<DataPlane, 'publish'>;
-  #serving: ReadonlyMap<string, FunctionVersion> = new Map();
+  #serving: ReadonlyMap<string, Deployment> = new Map();
   #refused: ReadonlyMap<string, Refused> = new Map();
   #held: Promise<void> = Promise.resolve();
 
@@ -27,7 +33,7 @@ export class ServingTable {
     this.#dataPlane = dataPlane;
   }
 
-  version(name: string): FunctionVersion | undefined {
+  deployment(name: string): Deployment | undefined {
     return this.#serving.get(name);
   }
 
@@ -51,14 +57,16 @@ export class ServingTable {
   }
 
   /** All ingress threads answer by the next set when this resolves; when it rejects, the set before is still the one here. */
-  async publish(changes: ReadonlyMap<string, FunctionVersion | undefined>): Promise<void> {
+  async publish(changes: ReadonlyMap<string, Deployment | undefined>): Promise<void> {
     const next = new Map(this.#serving);
-    for (const [name, version] of changes) {
-      if (version === undefined) next.delete(name);
-      else next.set(name, version);
+    for (const [name, deployment] of changes) {
+      if (deployment === undefined) next.delete(name);
+      else next.set(name, deployment);
     }
     const refused = new Map([...this.#refused].filter(([name]) => !changes.has(name)));
-    await this.#dataPlane.publish({ generation: this.#store.state().generation, entries: [...entriesOf(next), ...refusalsOf(refused)] });
+    const splits = [...next].flatMap(([name, { shares }]) =>
+      (shares.length > 1 ? [{ function: name, shares: shares.map(({ version, percent }) => ({ version, percent })) }] : []));
+    await this.#dataPlane.publish({ generation: this.#store.state().generation, entries: [...entriesOf(next), ...refusalsOf(refused)], splits });
     this.#serving = next;
     this.#refused = refused;
   }
@@ -75,11 +83,14 @@ export class ServingTable {
   /** The candidate's own version is not read: a damaged one must not stand in the way of its repair. */
   async #ownersBeside(candidate: string): Promise<readonly RouteOwner[]> {
     const functions = Object.entries(this.#store.state().functions).filter(([name]) => name !== candidate);
-    return Promise.all(functions.map(async ([name, { current }]) => {
-      const serving = this.#serving.get(name);
-      if (serving?.version === current) return serving;
-      const { bundle } = await this.#store.readVersion(name, current);
-      return { name, routes: bundle.manifest.routes.map(parseRoute) };
+    return Promise.all(functions.map(async ([name, state]) => ({ name, routes: (await this.#routesOf(name, state)).flat() })));
+  }
+
+  async #routesOf(name: string, state: FunctionState): Promise<readonly RouteOwner['routes'][]> {
+    const running = this.#serving.get(name)?.versions ?? [];
+    return Promise.all(sharesOf(state).map(async ({ version }) => {
+      const found = running.find((one) => one.version === version);
+      return found?.routes ?? (await this.#store.readVersion(name, version)).bundle.manifest.routes.map(parseRoute);
     }));
   }
 }
@@ -89,6 +100,7 @@ function refusalsOf(refused: ReadonlyMap<string, Refused>): readonly RouteEntry[
     routes.map((pattern) => ({ pattern, function: name, version, refusal: toPlainError(error, 'INTERNAL') })));
 }
 
-function entriesOf(serving: ReadonlyMap<string, FunctionVersion>): readonly RouteEntry[] {
-  return [...serving.values()].flatMap(({ name, version, routes }) => routes.map((pattern) => ({ pattern, function: name, version })));
+function entriesOf(serving: ReadonlyMap<string, Deployment>): readonly RouteEntry[] {
+  const versions = [...serving.values()].flatMap((deployment) => deployment.versions);
+  return versions.flatMap(({ name, version, routes }) => routes.map((pattern) => ({ pattern, function: name, version })));
 }

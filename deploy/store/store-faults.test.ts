@@ -9,7 +9,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { deployInto, filledBundle, putMissing, temporaryFolder } from '../../test/support/store-fixture.ts';
 import { Store } from './store.ts';
 
-const OPTIONS = { versionsKept: 1 };
+const OPTIONS = { versionsKept: 0 };
 const V1 = filledBundle('export default 1;');
 const V2 = filledBundle('export default 2;');
 

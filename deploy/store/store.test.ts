@@ -140,16 +140,46 @@ test('the state is frozen', async (t) => {
 });
 
 test('histories keep the newest versions and always the current one', async (t) => {
-  const store = await Store.open(await temporaryFolder(t), { versionsKept: 2 });
+  const store = await Store.open(await temporaryFolder(t), { versionsKept: 1 });
   const [a, b, c] = ['a', 'b', 'c'].map((letter) => sha256(letter)) as [string, string, string];
   const history = [c, b, c, a].map((version) => ({ version, deployedAt: 'x' }));
   const { functions } = await store.commit(() => ({ digits: { current: a, history } }));
   assert.deepEqual(functions['digits']?.history.map(({ version }) => version), [c, c, a]);
 });
 
+test('all versions of a split stay, with their files, beside those that are kept to go back to', async (t) => {
+  const [folder, clock] = [await temporaryFolder(t), new ManualClock()];
+  const store = await Store.open(folder, { versionsKept: 0, clock });
+  await deployInto(store, V1);
+  await putMissing(store, V2);
+  await store.addVersion(V2.bundle);
+  const split = [{ version: V1.version, percent: 100 }, { version: V2.version, percent: 0, abortIf: ['errors>1%'] }];
+  const history = [V2, V1].map(({ version }) => ({ version, deployedAt: 'x' }));
+  await store.commit(() => ({ digits: { current: V1.version, history, split } }));
+  clock.advance(3_600_000);
+  await store.collect();
+  await store.close();
+  const reopened = await Store.open(folder, { versionsKept: 0, clock });
+  assert.deepEqual(reopened.state().functions['digits'], { current: V1.version, history, split });
+  for (const { version, bundle } of [V1, V2]) {
+    assert.deepEqual(await reopened.missing(bundle.files), []);
+    assert.equal((await reopened.readVersion('digits', version)).version, version);
+  }
+});
+
+test('ten versions back can be gone to, whatever came between', async (t) => {
+  const store = await Store.open(await temporaryFolder(t), OPTIONS);
+  const all = Array.from({ length: 12 }, (_, index) => filledBundle(`export default ${index};`));
+  for (const one of all) await deployInto(store, one);
+  await store.collect();
+  assert.equal(store.state().functions['digits']?.history.length, 11);
+  for (const { version } of all.slice(1)) await store.readVersion('digits', version);
+  await assert.rejects(store.readVersion('digits', all[0]?.version ?? ''), { code: 'NO_VERSION' });
+});
+
 test('collecting removes versions that the state does not name, and their blobs when no deploy wants them any more', async (t) => {
   const [folder, clock] = [await temporaryFolder(t), new ManualClock()];
-  const store = await Store.open(folder, { versionsKept: 1, clock });
+  const store = await Store.open(folder, { versionsKept: 0, clock });
   await deployInto(store, V1);
   await deployInto(store, V2);
   await store.collect();

@@ -16,11 +16,12 @@ import { versionKey, Versions, type StoredVersion, type VersionId } from './vers
 
 export type { Bundle, BundleFile } from '../bundle/bundle.ts';
 export type { StoredSecrets } from './secret-files.ts';
-export type { FunctionState, HistoryEntry, NextFunctions, State } from './state.ts';
+export { sharesOf } from './state.ts';
+export type { FunctionState, HistoryEntry, NextFunctions, SplitShare, State } from './state.ts';
 export type { StoredVersion } from './versions.ts';
 
 export interface StoreOptions {
-  /** Distinct versions of a function that stay, the current one among them; 1 or more. */
+  /** Distinct versions of a function that stay beside those that serve; 0 or more. */
   readonly versionsKept: number;
   /** A folder of files `FUNCTION/KEY` that overrides the store's own secrets; read only. */
   readonly secretsDir?: string | undefined;

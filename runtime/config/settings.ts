@@ -93,7 +93,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     default: 25_000,
   },
   versionsKept: {
-    about: 'Versions of each function that stay in the store, the current one among them.',
+    about: 'Earlier versions of each function that stay in the store beside those that serve, to go back to.',
     type: wholeNumber(1, 1000),
     default: 10,
   },

@@ -2,14 +2,14 @@
 // exchange. Every refusal becomes an answer here and nowhere else.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { monotonicMs } from '../clock.ts';
-import { assert, fromPlainError, PilotlightError, toPlainError, type ErrorPlain } from '../errors.ts';
-import type { RoutePattern } from '../function.ts';
-import { decodePath, RouteMatcher } from '../router/route-matcher.ts';
-import { routeLabel, type RouteTable } from '../router/table.ts';
+import { fromPlainError, PilotlightError, toPlainError } from '../errors.ts';
+import { decodePath, type RouteMiss } from '../router/route-matcher.ts';
+import type { RouteTable } from '../router/table.ts';
 import { Exchange, type Destination, type ExchangeHost } from './exchange.ts';
-import { targetKey, type Health } from './orders.ts';
+import type { Health } from './orders.ts';
 import { readFields, type RequestFields } from './request-fields.ts';
 import { parseTarget } from './request-target.ts';
+import { RouteBook } from './route-book.ts';
 import type { Target } from './target.ts';
 import { continueTrace, RequestIds } from './trace-context.ts';
 
@@ -23,17 +23,15 @@ export interface FrontOptions {
 /** `private`: the listener for golden requests, which only the control thread can reach. */
 export type Door = 'public' | 'private';
 
-/** A refusal stands for a version that does not run. */
-type Route = { readonly label: string; readonly target: Target } | { readonly refusal: ErrorPlain };
-
 export class Front {
   readonly #options: FrontOptions;
   readonly #ids = new RequestIds();
-  #routes = new RouteMatcher<Route>([]);
+  #routes: RouteBook;
   #generation = 0;
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    this.#routes = new RouteBook({ generation: 0, entries: [], splits: [] }, options.findTarget);
   }
 
   get generation(): number {
@@ -42,13 +40,7 @@ export class Front {
 
   /** Requests that arrive from now on are routed by this table. */
   publish(table: RouteTable): void {
-    const routes = table.entries.map((entry): { pattern: RoutePattern; target: Route } => {
-      if (entry.refusal !== undefined) return { pattern: entry.pattern, target: { refusal: entry.refusal } };
-      const target = this.#options.findTarget(targetKey({ name: entry.function, version: entry.version }));
-      assert(target !== undefined, `route table ${table.generation} names ${entry.function}@${entry.version}, which was not attached`);
-      return { pattern: entry.pattern, target: { label: routeLabel(entry.pattern), target } };
-    });
-    this.#routes = new RouteMatcher(routes);
+    this.#routes = new RouteBook(table, this.#options.findTarget);
     this.#generation = table.generation;
   }
 
@@ -72,10 +64,9 @@ export class Front {
     if (door === 'private') return exchange.serve(this.#goldenDestination(fields.goldenTarget, url, method, path));
     if (path.startsWith('/v2/') || path === '/v2') return this.#reserved(exchange, method, path);
     const routed = decodePath(path);
-    const route = method === 'TRACE' ? undefined : this.#routes.find(method, routed);
-    if (route === undefined) return this.#miss(exchange, method, routed);
-    if ('refusal' in route) throw fromPlainError(route.refusal);
-    if (fields.version !== undefined) checkVersion(fields.version, route.target);
+    const route = this.#routes.find(method, routed, fields);
+    if (route.kind === 'refusal') throw fromPlainError(route.refusal);
+    if (route.kind !== 'route') return this.#miss(exchange, method, routed, route);
     exchange.serve({ target: route.target, route: route.label, url, link: undefined });
   }
 
@@ -88,8 +79,7 @@ export class Front {
     exchange.reply(isReady ? 200 : 503, 'application/json', JSON.stringify(isLive ? { live: true } : { ready: isReady }));
   }
 
-  #miss(exchange: Exchange, method: string, path: string): void {
-    const miss = this.#routes.explainMiss(path);
+  #miss(exchange: Exchange, method: string, path: string, miss: RouteMiss): void {
     if (miss.kind === 'no-route') throw new PilotlightError('NO_ROUTE', `no function has a route for ${JSON.stringify(path.slice(0, 200))}`);
     exchange.refuse(badMethod(method, path, miss.allow), ['Allow', miss.allow.join(', ')]);
   }
@@ -106,13 +96,4 @@ export class Front {
 
 function badMethod(method: string, path: string, allow: readonly string[]): PilotlightError {
   return new PilotlightError('BAD_METHOD', `${method} is not allowed for ${JSON.stringify(path.slice(0, 200))}; ${allow.join(', ')} would do`);
-}
-
-/** The caller may ask for a version of the current deployment: by its label or any longer part of its digest. */
-function checkVersion(wanted: string, target: Target): void {
-  const at = wanted.indexOf('@');
-  const name = at === -1 ? target.name : wanted.slice(0, at);
-  const digest = wanted.slice(at + 1);
-  if (name === target.name && digest.length >= 8 && target.version.startsWith(digest)) return;
-  throw new PilotlightError('NO_VERSION', `Pilotlight-Version asks for ${JSON.stringify(wanted.slice(0, 200))}; this route is served by ${target.label}`);
 }

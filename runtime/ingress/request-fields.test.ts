@@ -4,11 +4,11 @@ import { splitHeaders } from '../isolates/header-lines.ts';
 import { readFields } from './request-fields.ts';
 
 test('fields are found in any case and stay for the handler', () => {
-  const raw = ['HOST', 'a', 'Content-Length', '3', 'Transfer-Encoding', 'chunked', 'TraceParent', 't', 'tracestate', 's', 'PILOTLIGHT-VERSION', 'v'];
+  const raw = ['HOST', 'a', 'Content-Length', '3', 'Transfer-Encoding', 'chunked', 'TraceParent', 't', 'tracestate', 's', 'PILOTLIGHT-VERSION', 'v', 'Pilotlight-Key', 'k'];
   const fields = readFields(raw);
   assert.deepEqual(
-    [fields.host, fields.contentLength, fields.isChunked, fields.traceparent, fields.tracestate, fields.version],
-    ['a', '3', true, 't', 's', 'v'],
+    [fields.host, fields.contentLength, fields.isChunked, fields.traceparent, fields.tracestate, fields.version, fields.key],
+    ['a', '3', true, 't', 's', 'v', 'k'],
   );
   assert.deepEqual(splitHeaders(fields.lines), raw);
 });

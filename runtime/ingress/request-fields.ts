@@ -10,6 +10,8 @@ export interface RequestFields {
   readonly tracestate: string | undefined;
   /** `Pilotlight-Version`: the version that the caller asks for. */
   readonly version: string | undefined;
+  /** `Pilotlight-Key`: requests with the same one meet the same version of a split. */
+  readonly key: string | undefined;
   /** Only the private listener believes it. */
   readonly goldenTarget: string | undefined;
   /** All headers but those that only the host may set. */
@@ -25,7 +27,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 export function readFields(raw: readonly string[]): RequestFields {
   const fields: Mutable<RequestFields> = {
     host: undefined, contentLength: undefined, isChunked: false, traceparent: undefined, tracestate: undefined,
-    version: undefined, goldenTarget: undefined, lines: '',
+    version: undefined, key: undefined, goldenTarget: undefined, lines: '',
   };
   let lines = '';
   for (let at = 0; at + 1 < raw.length; at += 2) {
@@ -54,6 +56,7 @@ function isHostsOwn(name: string, value: string, fields: Mutable<RequestFields>)
       return false;
     case 14:
       if (is(name, 'content-length')) fields.contentLength = value;
+      else if (is(name, 'pilotlight-key')) fields.key = value;
       return false;
     case 17:
       if (is(name, 'transfer-encoding')) fields.isChunked = true;

@@ -12,7 +12,7 @@ export class FakeDataPlane implements DataPlane {
   /** What `drain` says it cut. */
   cut = 0;
   health: Health | undefined;
-  table: RouteTable = { generation: 0, entries: [] };
+  table: RouteTable = { generation: 0, entries: [], splits: [] };
   readonly running = new Map<string, FunctionVersion>();
   readonly secrets = new Map<string, Readonly<Record<string, string>>>();
   readonly sent: { readonly version: string; readonly isolate: number; readonly request: GoldenRequest }[] = [];

@@ -9,7 +9,7 @@ import { EventEmitter } from 'node:events';
 import type { FunctionVersion, Limits } from '../../runtime/function.ts';
 import { DataPlaneThreads, type DataPlaneOptions, type LogEvent } from '../../runtime/ingress/data-plane.ts';
 import type { IsolateRecord, RequestRecord } from '../../runtime/records.ts';
-import type { RouteEntry } from '../../runtime/router/table.ts';
+import type { RouteEntry, RouteSplit, Share } from '../../runtime/router/table.ts';
 
 export const LIMITS: Limits = {
   timeoutMs: 5000, initTimeoutMs: 20_000, writeTimeoutMs: 5000, bodyBytesMax: 10_485_760, responseBytesMax: 104_857_600, concurrency: 256, heapMiB: 256,
@@ -33,6 +33,7 @@ export class HandlerHost {
   readonly #news = new EventEmitter();
   readonly #folder: string;
   readonly #entries: RouteEntry[] = [];
+  readonly #splits = new Map<string, RouteSplit>();
   #generation = 0;
 
   private constructor(plane: DataPlaneThreads, folder: string, kept: Pick<HandlerHost, 'records' | 'logs' | 'isolates'>, news: EventEmitter) {
@@ -62,7 +63,7 @@ export class HandlerHost {
       ...options,
     });
     try {
-      await plane.publish({ generation: 0, entries: [] });
+      await plane.publish({ generation: 0, entries: [], splits: [] });
     } catch (error) {
       await plane.close(0);
       throw error;
@@ -96,7 +97,13 @@ export class HandlerHost {
 
   /** Replaces the function's routes by this version's. */
   route(version: FunctionVersion): Promise<void> {
-    return this.#publish(version.name, version.routes.map((pattern) => ({ pattern, function: version.name, version: version.version })));
+    return this.#publish(version.name, entriesOf(version));
+  }
+
+  /** Replaces the function's routes by those of several of its versions, each with its percents. */
+  split(versions: readonly (readonly [version: FunctionVersion, percent: number])[]): Promise<void> {
+    const shares = versions.map(([{ version }, percent]) => ({ version, percent }));
+    return this.#publish(versions[0]?.[0].name ?? '', versions.flatMap(([version]) => entriesOf(version)), shares);
   }
 
   /** Takes the function's routes away, drains and stops the version; gives the number of requests cut. */
@@ -107,11 +114,13 @@ export class HandlerHost {
     return cut;
   }
 
-  async #publish(name: string, own: readonly RouteEntry[]): Promise<void> {
+  async #publish(name: string, own: readonly RouteEntry[], shares: readonly Share[] = []): Promise<void> {
     const others = this.#entries.filter((entry) => entry.function !== name);
     this.#entries.splice(0, this.#entries.length, ...others, ...own);
     this.#generation += 1;
-    await this.plane.publish({ generation: this.#generation, entries: [...this.#entries] });
+    this.#splits.delete(name);
+    if (shares.length > 1) this.#splits.set(name, { function: name, shares });
+    await this.plane.publish({ generation: this.#generation, entries: [...this.#entries], splits: [...this.#splits.values()] });
   }
 
   /** Resolves with the first value that is there; looks again at each record, log line and isolate start. */
@@ -138,4 +147,8 @@ export class HandlerHost {
 function parseRoute(text: string): FunctionVersion['routes'][number] {
   const [first = '', path] = text.split(' ');
   return path === undefined ? { method: undefined, path: first } : { method: first, path };
+}
+
+function entriesOf({ name, version, routes }: FunctionVersion): readonly RouteEntry[] {
+  return routes.map((pattern) => ({ pattern, function: name, version }));
 }
