@@ -2,7 +2,7 @@
 import { nearestName } from '../../runtime/config/nearest-name.ts';
 import { describeThrown } from '../../runtime/errors.ts';
 import type { RoutePattern } from '../../runtime/function.ts';
-import { RouteMatcher, decodePath } from '../../runtime/router/route-matcher.ts';
+import { compilePath, decodePath, RouteMatcher } from '../../runtime/router/route-matcher.ts';
 
 // CONNECT and TRACE never reach a function.
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -51,8 +51,7 @@ function whyNotMethod(method: string | undefined): string | undefined {
 
 function whyNotPattern(path: string): string | undefined {
   try {
-    // Routers compile their patterns at the first match.
-    new RouteMatcher([{ pattern: { method: undefined, path }, target: path }]).find('GET', '/');
+    compilePath(path);
     return undefined;
   } catch (error) {
     return `not a path in Hono's syntax: ${describeThrown(error)}`;
