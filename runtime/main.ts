@@ -19,7 +19,7 @@ import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PoolResidency } from './residency/residency.ts';
 import { HostLink } from './supervisor/host-link.ts';
-import type { HostDescriptors } from './supervisor/messages.ts';
+import type { HostDescriptors, PoolOwners } from './supervisor/messages.ts';
 import { Underway } from './supervisor/underway.ts';
 import { openLog, type Log } from './telemetry/log.ts';
 import { openSpanExport, wantsSpans } from './telemetry/span-export.ts';
@@ -56,8 +56,9 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const store = await Store.open(config.store, { versionsKept: config.versionsKept, secretsDir: config.secretsDir });
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
-  const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
   const { telemetry, residency } = await openResidency(config, engine, log);
+  const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity, poolOwners(engine, residency)) });
+  keepWorkRecord(engine, descriptors);
   const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency, underway, takeSockets });
   const lastUsedFile = join(config.store, 'last-used.json');
   const remembered = await readLastUsed(lastUsedFile);
@@ -165,5 +166,25 @@ function openDataPlane(
 /** The function's versions whose pool this is. */
 function labelsOf(residency: PoolResidency, key: string, name: string): readonly string[] {
   const ids = residency.pools().find((pool) => pool.key === key)?.functions ?? [];
-  return ids.map((id) => id.split('@')).filter(([of]) => of === name).map(([, version = '']) => versionLabel({ name, version }));
+  return ids.map(labelOf).filter((label) => label.startsWith(`${name}@`));
+}
+
+/** Whose the pools are that native threads note by index. A pool is declared before any preparation that loads it is told. */
+function poolOwners(engine: NativeEngine, residency: PoolResidency): readonly PoolOwners[] {
+  return residency.pools().map(({ key, functions }) => ({ index: engine.indexOf(key), labels: functions.map(labelOf) }));
+}
+
+function labelOf(versionId: string): string {
+  const [name = '', version = ''] = versionId.split('@');
+  return versionLabel({ name, version });
+}
+
+/** Without it the host serves as well, and a crash is told less exactly. */
+function keepWorkRecord(engine: NativeEngine, { workRecord }: HostDescriptors): void {
+  if (workRecord === undefined) return;
+  try {
+    engine.keepWorkRecord(workRecord);
+  } catch (error) {
+    log.warn({ err: error }, 'host.no_work_record');
+  }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { HostDeath } from '../../runtime/supervisor/messages.ts';
 import { judge, type Suspect } from './blame.ts';
 
-const fault = (running: readonly string[], preparing: readonly string[] = []): HostDeath => ({ cause: 'was killed by SIGSEGV', by: 'fault', running, preparing });
+const fault = (running: readonly string[], preparing: readonly string[] = []): HostDeath => ({ cause: 'was killed by SIGSEGV', by: 'fault', blamed: [], running, preparing });
 const other = (running: readonly string[], preparing: readonly string[] = []): HostDeath => ({ ...fault(running, preparing), by: 'other' });
 
 /** `a1` is a suspect of one death, `A3` is quarantined for three. */
@@ -36,6 +36,8 @@ test('each death has its suspects', () => {
     { before: 'a2 b2', death: fault(['b'], ['a']), inRow: 3, then: 'b3 A3' },
     { before: 'a2 b1', death: fault(['a', 'b']), inRow: 3, then: 'A3 b2' },
     { before: 'a3 B3', death: fault(['a']), inRow: 4, then: 'B3 A4' },
+    // What the work record names clears the others.
+    { before: 'a2 b2', death: { ...fault(['a', 'c'], ['c']), blamed: ['b'] }, inRow: 3, then: 'B3' },
     // Quarantine lasts, whatever comes.
     { before: 'A3', death: fault(['b']), inRow: 1, then: 'A3 b1' },
     { before: 'A3', death: fault(['a']), inRow: 4, then: 'A3' },

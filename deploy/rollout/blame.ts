@@ -38,8 +38,9 @@ export function judge(before: readonly Suspect[], { lastDeath, deathsInRow }: De
   return [...quarantined, ...suspects.map((one): Suspect => (one === guilty ? { ...one, state: 'quarantined' } : one))];
 }
 
-/** The likeliest last. Killed from outside, what merely answered requests is not to blame; a load may have taken all memory. */
-function namedBy({ by, running, preparing }: HostDeath): readonly string[] {
+/** The likeliest last. What is known exactly clears all others. Killed from outside, what merely answered requests is not to blame; a load may have taken all memory. */
+function namedBy({ by, blamed, running, preparing }: HostDeath): readonly string[] {
+  if (blamed.length > 0) return blamed;
   const requests = by === 'fault' ? running.filter((label) => !preparing.includes(label)) : [];
   return [...requests, ...preparing];
 }

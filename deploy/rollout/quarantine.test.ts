@@ -8,7 +8,7 @@ import { Quarantine } from './quarantine.ts';
 const folder = mkdtempSync(join(tmpdir(), 'pilotlight-quarantine-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const crash = (inRow: number) => ({ deathsInRow: inRow, lastDeath: { cause: 'was killed by SIGSEGV', by: 'fault', running: ['digits@1'], preparing: [] } }) as const;
+const crash = (inRow: number) => ({ deathsInRow: inRow, lastDeath: { cause: 'was killed by SIGSEGV', by: 'fault', blamed: [], running: ['digits@1'], preparing: [] } }) as const;
 const QUIET = { deathsInRow: 0, lastDeath: undefined };
 
 test('a version is early, late after a death and never after the third in a row; a deploy lifts that', async () => {

@@ -55,13 +55,15 @@ export interface NativeAddon {
   stats(): readonly PoolStats[];
   capabilities(): readonly Capability[];
   setOnnxRuntimeLibrary(path: string): void;
+  /** From now on native threads note in this file, mapped, which pool they work for (native/src/core/work_record.h). */
+  keepWorkRecord(descriptor: number): number;
   /** Milliseconds of the clock that all stamps are on. */
   monotonic(): number;
 }
 
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
-  cancel: true, turn: true, stats: true, capabilities: true, setOnnxRuntimeLibrary: true, monotonic: true,
+  cancel: true, turn: true, stats: true, capabilities: true, setOnnxRuntimeLibrary: true, keepWorkRecord: true, monotonic: true,
 } satisfies Record<keyof NativeAddon, true>);
 
 const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node', import.meta.url));

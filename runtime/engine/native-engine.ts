@@ -21,6 +21,18 @@ export class NativeEngine implements EngineControl {
     this.#channel.addon.setOnnxRuntimeLibrary(options.onnxruntimeLibrary ?? packagedOnnxRuntimeLibrary());
   }
 
+  /** From now on what native threads do can be read from this descriptor's file after the end of the process. Throws LOAD_FAILED. */
+  keepWorkRecord(descriptor: number): void {
+    const { addon } = this.#channel;
+    const code = addon.keepWorkRecord(descriptor);
+    if (code !== 0) throw nativeError(code, addon.reason());
+  }
+
+  /** How the work record names a pool. */
+  indexOf(key: string): number {
+    return this.#channel.addon.intern(key);
+  }
+
   capabilities(): readonly Capability[] {
     return this.#channel.addon.capabilities();
   }

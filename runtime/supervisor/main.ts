@@ -18,6 +18,7 @@ import type { Sockets } from './sockets.ts';
 import { lockStore } from './store-lock.ts';
 import { Supervisor, TICK_MS } from './supervisor.ts';
 import type { SupervisorLog } from './supervisor.ts';
+import { WorkRecord } from './work-record.ts';
 
 /** What the host needs after its last request has been cut: to close pools, files and threads. */
 const CLOSE_MS = 4000;
@@ -76,13 +77,15 @@ interface Held {
 
 function supervise(config: Config, { hostFile = HOST_FILE, log = createEventLog(config.logLevel) }: SupervisorOptions, held: Held): RunningSupervisor {
   const { sockets, lock, listeners } = held;
-  const descriptors = [...listeners.ingress, listeners.admin, lock];
+  const record = WorkRecord.create();
+  const descriptors = [...listeners.ingress, listeners.admin, lock, ...(record === undefined ? [] : [record.descriptor])];
   const supervisor: Supervisor = new Supervisor({
     limits: limitsOf(config),
     clock: realClock,
     log,
     launch: (listener) => launchHost({ file: hostFile, descriptors, clock: realClock }, listener),
-    start: { config, descriptors: describeDescriptors(config, listeners), supervisorPid: process.pid },
+    start: { config, descriptors: describeDescriptors(config, listeners, record), supervisorPid: process.pid },
+    ...(record === undefined ? {} : { takeWork: () => record.take() }),
     answerer: new Answerer({
       listeners, sockets, clock: realClock,
       excuse: () => excuseOf(supervisor),
@@ -97,6 +100,7 @@ function supervise(config: Config, { hostFile = HOST_FILE, log = createEventLog(
     process.off('exit', killHost);
     clearInterval(awake);
     closeListeners(listeners, sockets);
+    record?.close();
     closeSync(lock);
   });
   return {
@@ -120,7 +124,7 @@ function limitsOf(config: Config): PolicyLimits {
   };
 }
 
-function describeDescriptors(config: Config, { ingress, port, adminPort }: Listeners): HostDescriptors {
+function describeDescriptors(config: Config, { ingress, port, adminPort }: Listeners, record: WorkRecord | undefined): HostDescriptors {
   return {
     ingress: ingress.map((_, index) => FIRST_DESCRIPTOR + index),
     admin: FIRST_DESCRIPTOR + ingress.length,
@@ -129,6 +133,8 @@ function describeDescriptors(config: Config, { ingress, port, adminPort }: Liste
     port,
     adminHost: config.adminHost,
     adminPort,
+    // Behind the lock.
+    ...(record === undefined ? {} : { workRecord: FIRST_DESCRIPTOR + ingress.length + 2 }),
   };
 }
 

@@ -15,6 +15,8 @@ export interface HostDescriptors {
   readonly port: number;
   readonly adminHost: string;
   readonly adminPort: number;
+  /** Where native threads note what they do (work-record.ts); absent where no file could be made. */
+  readonly workRecord?: number;
 }
 
 /** What a host does for whom, told before it begins. Versions by their labels (`digits@3f2a9c1d`), the latest last. */
@@ -25,11 +27,19 @@ export interface Activity {
   readonly preparing: readonly string[];
 }
 
+/** Whose a pool is that the work record names by its index. */
+export interface PoolOwners {
+  readonly index: number;
+  readonly labels: readonly string[];
+}
+
 /** Why the host before this one is gone, and what it was doing. */
 export interface HostDeath extends Activity {
   readonly cause: string;
   /** `fault`: by a signal of its own, as native code ends a process. `other`: killed from outside or by its supervisor, or it ended itself. */
   readonly by: 'fault' | 'other';
+  /** The versions whose model had the fault, as the work record says; empty when it cannot tell. */
+  readonly blamed: readonly string[];
 }
 
 export type ToHost =
@@ -50,7 +60,7 @@ export type FromHost =
   /** About to listen: the supervisor must have stopped answering when it grants this. */
   | { readonly type: 'claim' }
   | { readonly type: 'ready' }
-  | ({ readonly type: 'activity' } & Activity)
+  | ({ readonly type: 'activity'; readonly pools: readonly PoolOwners[] } & Activity)
   /** What hosts before died of is not run any more: the row of deaths is over. */
   | { readonly type: 'quarantined' }
   /** Stopping, and no longer listening for functions: from here on the supervisor answers there. */

@@ -4,8 +4,8 @@ import { firstStep, nextStep, retryDelayMs } from './policy.ts';
 import type { PolicyLimits, SupervisorAction, SupervisorEvent, SupervisorState } from './policy.ts';
 
 const LIMITS: PolicyLimits = { restartWaitMs: 3000, silentTicksMax: 3, startTicks: 2, stopMs: 29_000, stableMs: 60_000, retryFirstMs: 250, retryMaxMs: 30_000 };
-const CRASH = { type: 'died', cause: 'was killed by SIGSEGV', exitCode: null, servedMs: 10 } as const;
-const EXIT = { type: 'died', cause: 'ended with exit code 3', exitCode: 3, servedMs: 0 } as const;
+const CRASH = { type: 'died', cause: 'was killed by SIGSEGV', exitCode: null, servedMs: 10, blamed: [] } as const;
+const EXIT = { type: 'died', cause: 'ended with exit code 3', exitCode: 3, servedMs: 0, blamed: [] } as const;
 const STOP = { type: 'stop', signalNumber: 15 } as const;
 
 type Brief = SupervisorEvent | 'beat' | 'tick' | 'claim' | 'ready' | 'released' | 'quarantined' | 'retryDue' | 'answerDue' | 'stopDue';
@@ -116,9 +116,14 @@ test('at no time do host and supervisor both take connections, whatever happens'
 });
 
 test('fault 21: a crash loop is told with the functions that were running, the row and the delay', () => {
-  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: ['ocr@3'] } as const;
+  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: ['ocr@3'], pools: [] } as const;
   const { actions } = after('claim', 'ready', CRASH, 'claim', 'ready', running, CRASH);
   assert.match(text(actions), /the host was killed by SIGSEGV while preparing ocr@3 and while running digits@1, langid@2 \(death 2 in a row\); it is started again in 250 ms/);
+});
+
+test('fault 21: what the work record tells is told instead of what the host said of itself', () => {
+  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: [], pools: [] } as const;
+  assert.match(text(after('claim', 'ready', running, { ...CRASH, blamed: ['langid@2'] }).actions), /was killed by SIGSEGV in a model of langid@2; it is started again at once/);
 });
 
 test('a host that has quarantined what its predecessors died of is the first of a new row, so that others do not wait long', () => {
@@ -127,7 +132,7 @@ test('a host that has quarantined what its predecessors died of is the first of 
 });
 
 test('a host that we killed dies of our reason, not of our signal', () => {
-  const killed = { type: 'died', cause: 'was killed by SIGKILL', exitCode: null, servedMs: 5 } as const;
+  const killed = { type: 'died', cause: 'was killed by SIGKILL', exitCode: null, servedMs: 5, blamed: [] } as const;
   assert.match(text(after('beat', 'claim', 'ready', 'tick', 'tick', 'tick', killed).actions), /the host gave no sign of life for 3 s and was killed; it is started again at once/);
   assert.match(text(after('claim', 'ready', STOP, 'stopDue', killed).actions), /while stopping, the host did not stop within 29000 ms and was killed/);
 });

@@ -32,7 +32,7 @@ export interface End {
 }
 
 export type SupervisorEvent =
-  | { readonly type: 'died'; readonly cause: string; readonly exitCode: number | null; readonly servedMs: number }
+  | { readonly type: 'died'; readonly cause: string; readonly exitCode: number | null; readonly servedMs: number; readonly blamed: readonly string[] }
   | { readonly type: 'beat' | 'tick' | 'claim' | 'ready' | 'released' | 'quarantined' | 'retryDue' | 'answerDue' | 'stopDue' }
   | ({ readonly type: 'activity' } & Activity)
   | { readonly type: 'giveUp'; readonly reason: string }
@@ -155,15 +155,15 @@ function afterDeath(state: SupervisorState, death: SupervisorEvent & { type: 'di
   if (!state.wasReady && death.exitCode !== null) {
     return end(state, { exitCode: death.exitCode || 1, message: `the host ${cause} before it was ready for the first time` });
   }
-  return restart(state, cause, death.servedMs, limits);
+  return restart(state, { ...death, cause }, limits);
 }
 
-function restart(state: SupervisorState, cause: string, servedMs: number, limits: PolicyLimits): Step {
+function restart(state: SupervisorState, { cause, servedMs, blamed }: SupervisorEvent & { type: 'died' }, limits: PolicyLimits): Step {
   const deathsInRow = servedMs >= limits.stableMs ? 1 : state.deathsInRow + 1;
   const delayMs = retryDelayMs(deathsInRow, limits);
   const arms: SupervisorAction[] = state.acceptor === 'host' ? [{ do: 'arm', timer: 'answerDue', afterMs: limits.restartWaitMs }] : [];
   const down: SupervisorState = { ...state, deathsInRow, phase: 'waiting', acceptor: state.acceptor === 'host' ? 'nobody' : state.acceptor };
-  const news = log('error', 'host.died', describeDeath(cause, state.activity, deathsInRow, delayMs));
+  const news = log('error', 'host.died', describeDeath({ cause, during: describeActivity(state.activity, blamed), deathsInRow, delayMs }));
   if (delayMs > 0) return { state: down, actions: [news, ...arms, { do: 'arm', timer: 'retryDue', afterMs: delayMs }] };
   const { state: started, actions } = spawn(down, limits);
   return { state: started, actions: [news, ...arms, ...actions] };
@@ -186,11 +186,22 @@ function log(level: 'info' | 'warn' | 'error', event: string, text: string): Sup
   return { do: 'log', level, event, text };
 }
 
-function describeDeath(cause: string, { running, preparing }: Activity, deathsInRow: number, delayMs: number): string {
-  const during = [
+function describeActivity({ running, preparing }: Activity, blamed: readonly string[]): string {
+  if (blamed.length > 0) return ` in a model of ${blamed.join(' or ')}`;
+  return [
     ...(preparing.length === 0 ? [] : [` while preparing ${preparing.join(', ')}`]),
     ...(running.length === 0 ? [] : [` while running ${running.join(', ')}`]),
   ].join(' and');
+}
+
+interface Told {
+  readonly cause: string;
+  readonly during: string;
+  readonly deathsInRow: number;
+  readonly delayMs: number;
+}
+
+function describeDeath({ cause, during, deathsInRow, delayMs }: Told): string {
   const row = deathsInRow === 1 ? '' : ` (death ${deathsInRow} in a row)`;
   return `the host ${cause}${during}${row}; it is started again ${delayMs === 0 ? 'at once' : `in ${delayMs} ms`}`;
 }

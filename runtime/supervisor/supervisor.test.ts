@@ -5,16 +5,18 @@ import { readConfig } from '../config.ts';
 import type { HostListener } from './host-process.ts';
 import type { ToHost } from './messages.ts';
 import { Supervisor } from './supervisor.ts';
+import type { Work } from './work-record.ts';
 
 const DESCRIPTORS = { ingress: [4], admin: 5, backlog: 1, host: 'h', port: 1, adminHost: 'h', adminPort: 2 };
 
 /** A supervisor whose hosts are scripted by the test; `trace` tells in order what it did. */
-function supervise() {
+function supervise(takeWork: () => Work = () => ({ failed: undefined, busy: [] })) {
   const clock = new ManualClock();
   const trace: string[] = [];
   const hosts: { listener: HostListener; sent: ToHost[] }[] = [];
   const supervisor = new Supervisor({
     clock,
+    takeWork,
     limits: { restartWaitMs: 3000, silentTicksMax: 10, startTicks: 20, stopMs: 29_000, stableMs: 60_000, retryFirstMs: 250, retryMaxMs: 30_000 },
     log: (_level, event) => trace.push(event),
     launch: (listener) => {
@@ -58,14 +60,16 @@ test('the first host is told its settings and descriptors', () => {
 });
 
 test('the host after a crash is told why, and what was running', async () => {
-  const { host, serve, crash, supervisor } = supervise();
+  let work: Work = { failed: undefined, busy: [] };
+  const { host, serve, crash, supervisor } = supervise(() => work);
   serve();
   await supervisor.ready;
-  host().listener.message({ type: 'activity', running: ['digits@1'], preparing: ['ocr@2'] });
+  host().listener.message({ type: 'activity', running: ['digits@1'], preparing: ['ocr@2'], pools: [{ index: 4, labels: ['ocr@2', 'ocr@1'] }] });
+  work = { failed: 4, busy: [4, 5] };
   crash();
   const [start] = host().sent;
   assert.ok(start?.type === 'start');
-  assert.deepEqual([start.deathsInRow, start.lastDeath], [1, { cause: 'was killed by SIGSEGV', by: 'fault', running: ['digits@1'], preparing: ['ocr@2'] }]);
+  assert.deepEqual([start.deathsInRow, start.lastDeath], [1, { cause: 'was killed by SIGSEGV', by: 'fault', blamed: ['ocr@2'], running: ['digits@1'], preparing: ['ocr@2'] }]);
 });
 
 test('a host that the supervisor kills did not die of a fault of its code, whatever the signal', () => {
@@ -75,7 +79,7 @@ test('a host that the supervisor kills did not die of a fault of its code, whate
   crash();
   const [start] = host().sent;
   assert.ok(start?.type === 'start');
-  assert.deepEqual(start.lastDeath, { cause: 'lost gpu:0', by: 'other', running: [], preparing: [] });
+  assert.deepEqual(start.lastDeath, { cause: 'lost gpu:0', by: 'other', blamed: [], running: [], preparing: [] });
 });
 
 test('connections wait for a restart of less than 3 s and are answered in a longer one, until the next host claims them', () => {

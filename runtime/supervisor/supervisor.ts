@@ -3,9 +3,10 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { AnswerScope } from './answerer.ts';
 import type { HostDeathNotice, HostListener, HostProcess } from './host-process.ts';
-import type { FromHost, HostDeath, ToHost } from './messages.ts';
+import type { FromHost, HostDeath, PoolOwners, ToHost } from './messages.ts';
 import { firstStep, nextStep, retryDelayMs } from './policy.ts';
 import type { End, PolicyLimits, Step, SupervisorAction, SupervisorEvent, SupervisorState } from './policy.ts';
+import { blamedFor, type Work } from './work-record.ts';
 
 export const TICK_MS = 1000;
 
@@ -18,6 +19,8 @@ export interface SupervisorParts {
   readonly launch: (listener: HostListener) => HostProcess;
   /** The first message to each host, but for what only this class knows. */
   readonly start: Omit<ToHost & { type: 'start' }, 'type' | 'deathsInRow' | 'lastDeath'>;
+  /** What the dead host's native threads were doing; absent where that cannot be known. */
+  readonly takeWork?: () => Work;
   readonly answerer: { open(scope: AnswerScope): void; close(): void; finish(): Promise<void> };
 }
 
@@ -32,6 +35,7 @@ export class Supervisor {
   #host: HostProcess | undefined;
   #lastDeath: HostDeath | undefined;
   #readyAtMs: number | undefined;
+  #pools: readonly PoolOwners[] = [];
   #tellReady: () => void = () => {};
   #tellEnded: (end: End) => void = () => {};
 
@@ -108,6 +112,7 @@ export class Supervisor {
   }
 
   #hear(message: FromHost): void {
+    if (message.type === 'activity') this.#pools = message.pools;
     this.#happen(message);
     if (message.type !== 'ready' || this.#state.phase !== 'serving') return;
     this.#readyAtMs = this.#parts.clock.nowMs();
@@ -116,11 +121,14 @@ export class Supervisor {
 
   #bury({ cause, exitCode, by }: HostDeathNotice): void {
     const { killedFor, activity } = this.#state;
+    const work = this.#parts.takeWork?.();
+    const blamed = work === undefined || by === 'other' || killedFor !== undefined ? [] : blamedFor(work, this.#pools, activity);
     const servedMs = this.#readyAtMs === undefined ? 0 : this.#parts.clock.nowMs() - this.#readyAtMs;
-    this.#lastDeath = { cause: killedFor ?? cause, by: killedFor === undefined ? by : 'other', ...activity };
+    this.#lastDeath = { cause: killedFor ?? cause, by: killedFor === undefined ? by : 'other', blamed, ...activity };
+    this.#pools = [];
     this.#host = undefined;
     this.#readyAtMs = undefined;
-    this.#happen({ type: 'died', cause, exitCode, servedMs });
+    this.#happen({ type: 'died', cause, exitCode, servedMs, blamed });
   }
 
   #tick(): void {

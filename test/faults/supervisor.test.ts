@@ -82,7 +82,7 @@ test('fault 35: a host that gives up is replaced, and the next one knows why', T
   const { port } = await portsOf(supervised);
   assert.equal((await askOnce(port, '/lost')).result, 'ECONNRESET');
   const next = await supervised.event('fake.up', 2);
-  assert.deepEqual((next as unknown as { lastDeath: object }).lastDeath, { cause: 'lost its device', by: 'other', running: [], preparing: [] });
+  assert.deepEqual((next as unknown as { lastDeath: object }).lastDeath, { cause: 'lost its device', by: 'other', blamed: [], running: [], preparing: [] });
 });
 
 for (const inFlight of [0, 1, 1000]) {

@@ -11,6 +11,7 @@
 #include "binding/js.h"
 #include "binding/sockets.h"
 #include "core/registry.h"
+#include "core/work_record.h"
 
 namespace pilotlight {
 namespace {
@@ -108,6 +109,10 @@ napi_value SetLibrary(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value KeepWorkRecord(napi_env env, napi_callback_info info) {
+  return Coded(env, OpenWorkRecord(static_cast<int>(IdFromJs(env, ArgumentsOf<1>(env, info)[0]))));
+}
+
 napi_value Monotonic(napi_env env, napi_callback_info) { return JsNumber(env, ToMs(MonotonicNs())); }
 
 // No exception may reach Node's frames, where it ends the process.
@@ -149,6 +154,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "stats", Guarded<Stats>);
   Export(env, exports, "capabilities", Guarded<Capabilities>);
   Export(env, exports, "setOnnxRuntimeLibrary", Guarded<SetLibrary>);
+  Export(env, exports, "keepWorkRecord", Guarded<KeepWorkRecord>);
   Export(env, exports, "monotonic", Guarded<Monotonic>);
   RegisterSockets(env, exports);
   return exports;

@@ -9,6 +9,7 @@
 
 #include "core/threads.h"
 #include "core/verdict.h"
+#include "core/work_record.h"
 
 namespace pilotlight {
 
@@ -18,6 +19,7 @@ namespace {
 constexpr size_t kOwnJobsMax = 64;
 
 Status RunGuarded(Slot& slot, Job& job) {
+  const AtWork at_work(job.pool);
   RunRequest request;
   request.inputs = &job.inputs;
   request.wanted = job.wanted.empty() ? nullptr : &job.wanted;

@@ -16,6 +16,7 @@
 #include "core/threads.h"
 #include "core/verdict.h"
 #include "core/watchdog.h"
+#include "core/work_record.h"
 
 namespace pilotlight {
 
@@ -114,6 +115,7 @@ Result<LoadOutcome> ProcessRegistry::LoadNow(const PoolOptions& options) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (Find(entry) != nullptr) return Result<LoadOutcome>::Error(Code::kLoadFailed, "pool " + options.key + " is loaded already");
   }
+  const AtWork at_work(Intern(options.key));
   auto loaded = LoadPool(options, *backend.value, entry, tokens_);
   if (!loaded.ok()) return {std::move(loaded.status), {}};
 
