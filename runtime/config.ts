@@ -26,6 +26,8 @@ export interface Config {
   readonly drainTimeoutMs: number;
   readonly versionsKept: number;
   readonly loadWaitersMax: number;
+  readonly isolateIdleMs: number;
+  readonly isolatesMax: number;
   readonly secretsDir: string | undefined;
   readonly traceSampling: number;
   readonly logLevel: LogLevel;

@@ -46,6 +46,9 @@ export interface FunctionVersion {
   readonly limits: Limits;
 }
 
+/** A version that is deployed and whose models nobody has looked at yet: enough to route to it and to start it when a request comes. */
+export type DeclaredVersion = Omit<FunctionVersion, 'models'>;
+
 /** `digits@3f2a9c1d`: how people name a version. */
 export function versionLabel(of: { readonly name: string; readonly version: string }): string {
   return `${of.name}@${of.version.slice(0, 8)}`;

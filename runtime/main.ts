@@ -150,6 +150,8 @@ function openDataPlane(
     sink: { url: new URL('./telemetry/meter-sink.js', import.meta.url).href, settings: undefined },
     traceSampling: config.traceSampling,
     bodyIdleTimeoutMs: BODY_IDLE_TIMEOUT_MS,
+    isolateIdleMs: config.isolateIdleMs,
+    isolatesMax: config.isolatesMax,
     connectionsMax: connectionsMax(descriptors.ingress.length),
     beforeListening: takeSockets,
     acquire: async (key, name, binding) => {
@@ -157,6 +159,7 @@ function openDataPlane(
       return await residency.ensure(key, { reason: 'request', function: name, binding });
     },
     onIsolate: (record) => telemetry.isolate(record),
+    onIsolateStopped: (news) => log.info(news, 'isolate.stopped'),
     onLog: ({ level, text, source, timeMs: _timeMs, ...about }) => log[level]({ ...about, text }, `${source}.log`),
     onSink: (_thread, report) => telemetry.metered(report as MeterReport),
     onFatal: (error) => link.giveUp(error.message),

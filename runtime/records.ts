@@ -51,6 +51,8 @@ export interface RequestRecord {
   /** Head decision for a warm request; cold, failed and slow ones are kept anyway. */
   readonly sampled: boolean;
   readonly arrivedMs: number;
+  /** Absent when an isolate was there. */
+  readonly wait?: IsolateWait;
   /** Handed to the isolate; handler entered; handler's answer ready; last byte handed to the socket. */
   readonly dispatchedMs?: number;
   readonly handlerStartMs?: number;
@@ -107,13 +109,28 @@ export interface LoadRecord {
   readonly errorMessage?: string;
 }
 
+/** A request's wait for an isolate that was not there. */
+export interface IsolateWait {
+  /** `cold`: the start was made for it. */
+  readonly start: 'cold' | 'joined';
+  readonly fromMs: number;
+  /** Until it was handed to the isolate or refused. */
+  readonly untilMs: number;
+  /** The start that ended the wait, unless it failed or the request left before. */
+  readonly startId?: string;
+  readonly startMs?: number;
+  readonly readyMs?: number;
+}
+
 /** One isolate start. */
 export interface IsolateRecord {
+  readonly startId: string;
   readonly function: string;
   readonly version: string;
   readonly startMs: number;
   readonly endMs: number;
-  readonly reason: 'deploy' | 'replace' | 'restart';
+  /** `request`: none was there, or all were busy. */
+  readonly reason: 'deploy' | 'replace' | 'restart' | 'request';
   readonly errorCode?: ErrorCode;
 }
 

@@ -161,8 +161,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   LOAD_FAILED: {
     audience: 'caller',
-    when: 'A model could not be loaded, or failed a moment ago and is tried again later (1 s after the first failure, up to 30 ' +
-      's).',
+    when: 'A model could not be loaded or an isolate not started, or it failed a moment ago and is tried again later (1 s after ' +
+      'the first failure, up to 30 s).',
     what: 'Try again after `Retry-After`. The log has the first failure; `pilotlight doctor` says whether a library is missing.',
   },
   NO_MEMORY: {
@@ -202,8 +202,10 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   OVERLOADED: {
     audience: 'caller',
-    when: 'An ingress thread holds as many connections as it may (20,000).',
-    what: 'Try again after `Retry-After`, on another connection. Callers that keep many idle connections are the usual cause.',
+    when: 'An ingress thread holds as many connections as it may (20,000); or the function needs an isolate and all that ' +
+      '`isolatesMax` allows are busy.',
+    what: 'Try again after `Retry-After`, on another connection. Callers that keep many idle connections are the usual cause of the first, ' +
+      'a larger `isolatesMax` or fewer `isolates` in manifests would do for the second.',
   },
   DEADLINE: {
     audience: 'caller',

@@ -25,7 +25,7 @@ export const SAMPLE_EVICTION: EvictionRecord = { pool: 'sample', function: 'digi
 export const SAMPLE_DEVICE: DeviceLedger = { device: 'cpu', reservedBytes: 0, freeBytes: 1, driftBytes: 0, thrashing: false };
 
 export const SAMPLE_ISOLATE: IsolateRecord = {
-  function: 'digits', version: 'sample', startMs: 0, endMs: 1, reason: 'replace', errorCode: 'BAD_HANDLER',
+  startId: '0', function: 'digits', version: 'sample', startMs: 0, endMs: 1, reason: 'replace', errorCode: 'BAD_HANDLER',
 };
 
 export const SAMPLE_ROLLOUT: RolloutRecord = {

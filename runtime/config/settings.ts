@@ -102,6 +102,16 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     type: wholeNumber(1, 1_000_000),
     default: 1000,
   },
+  isolateIdleMs: {
+    about: 'Time without a request after which an isolate is stopped, in milliseconds; the next request that needs it starts it again. 0: never.',
+    type: MILLISECONDS,
+    default: 600_000,
+  },
+  isolatesMax: {
+    about: 'Isolates of all functions, their spares among them. When there are as many, the one that was used least recently makes room for one that is needed.',
+    type: wholeNumber(1, 10_000),
+    default: 128,
+  },
   secretsDir: {
     about: 'Folder with a folder for each function and a file for each secret, read beside those of `pilotlight secret`.',
     type: path,

@@ -51,11 +51,11 @@ export function coldestStart(first: Start, runs: readonly RunRecord[]): Start {
   return runs.reduce<Start>((coldest, run) => (COLDNESS[run.start] > COLDNESS[coldest] ? run.start : coldest), first);
 }
 
-/** Where the time of an answer went, as far as it is known when its headers leave. */
-export function serverTiming(times: HandlerTimes, runs: readonly RunRecord[]): string {
+/** Where the time of an answer went, as far as it is known when its headers leave; `isolateMs`: the wait for an isolate. */
+export function serverTiming(times: HandlerTimes, runs: readonly RunRecord[], isolateMs = 0): string {
   const handler = format(times.endMs - times.startMs);
-  if (runs.length === 0) return `acquire;dur=0, queue;dur=0, execute;dur=0, handler;dur=${handler}`;
-  let acquire = 0;
+  if (runs.length === 0) return `acquire;dur=${format(isolateMs)}, queue;dur=0, execute;dur=0, handler;dur=${handler}`;
+  let acquire = isolateMs;
   let queue = 0;
   let execute = 0;
   for (const run of runs) {

@@ -2,12 +2,13 @@
 // through here.
 import { MessageChannel } from 'node:worker_threads';
 import { realClock } from '../clock.ts';
-import { assert, PilotlightError } from '../errors.ts';
-import { versionLabel, type FunctionVersion } from '../function.ts';
+import { assert, PilotlightError, toPlainError } from '../errors.ts';
+import { versionLabel, type DeclaredVersion, type FunctionVersion } from '../function.ts';
 import { keepLoopsInterruptible } from '../isolates/interruptible-loops.ts';
 import { Isolate } from '../isolates/isolate.ts';
 import type { Acquired, EngineModule, LogLevel } from '../isolates/setup.ts';
-import { VersionIsolates, type ReadSecrets, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
+import { IsolateSupply } from '../isolates/isolate-supply.ts';
+import { VersionIsolates, type ReadSecrets, type StartNote, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
 import type { IsolateRecord } from '../records.ts';
 import type { RouteTable } from '../router/table.ts';
 import { GoldenLine, type GoldenAnswer, type GoldenRequest } from './golden-line.ts';
@@ -22,8 +23,11 @@ export type { Health, Listen, SinkModule } from './orders.ts';
 export interface VersionStatus {
   readonly name: string;
   readonly version: string;
+  /** Those that run now; the spare is not counted. */
   readonly isolates: number;
   readonly inFlight: number;
+  /** When a request of it ended last; undefined when no isolate of it runs. */
+  readonly lastUsedMs: number | undefined;
   /** Isolates lost and replaced since the version started. */
   readonly replaced: number;
 }
@@ -31,6 +35,11 @@ export interface VersionStatus {
 export interface DataPlane {
   /** Starts the version's `isolates` and one spare. Rejects BAD_HANDLER (import threw, no fetch, never settles within initTimeoutMs); then nothing is left. Idempotent for a version that runs. */
   start(version: FunctionVersion, readSecrets: ReadSecrets, reason: 'deploy' | 'restart'): Promise<void>;
+  /**
+   * Makes a version known without starting anything: its isolates start when requests come, as `prepare` says then. What that
+   * rejects with, those who wait are told as LOAD_FAILED; it is asked again after a back-off.
+   */
+  declare(version: DeclaredVersion, readSecrets: ReadSecrets, prepare: () => Promise<FunctionVersion>): void;
   /** Sends one golden request the whole way to isolate `index` (0..isolates, the spare is the last). */
   golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer>;
   /** All ingress threads route by this table when it resolves. They listen from the first one on: nobody is told that a route is missing which is only not there yet. */
@@ -59,6 +68,14 @@ export interface LogEvent {
   readonly traceId?: string;
 }
 
+/** An isolate was stopped because nothing came to it, or another function needed its place. */
+export interface IsolateStopped {
+  readonly function: string;
+  readonly version: string;
+  readonly isolate: number;
+  readonly why: 'idle' | 'room';
+}
+
 export interface DataPlaneOptions {
   /** One ingress thread for each. */
   readonly listen: readonly Listen[];
@@ -70,12 +87,17 @@ export interface DataPlaneOptions {
   readonly bodyIdleTimeoutMs: number;
   /** For each ingress thread. */
   readonly connectionsMax: number;
+  /** An isolate without a request for this long is stopped; 0: never. */
+  readonly isolateIdleMs: number;
+  /** Isolates of all functions, their spares among them. */
+  readonly isolatesMax: number;
   /** Awaited once, before the threads listen; what it rejects with, `publish` rejects with. */
   readonly beforeListening?: () => Promise<void>;
   /** A run met a pool that is not resident. Rejects with a coded error. */
   readonly acquire: (key: string, functionName: string, binding: string) => Promise<Acquired>;
   readonly onLog: (event: LogEvent) => void;
   readonly onIsolate: (record: IsolateRecord) => void;
+  readonly onIsolateStopped?: (news: IsolateStopped) => void;
   /** What the record sinks post. */
   readonly onSink: (thread: number, message: unknown) => void;
   /** An ingress thread has ended by a bug: the host cannot go on. */
@@ -83,10 +105,11 @@ export interface DataPlaneOptions {
 }
 
 interface Running {
-  readonly version: FunctionVersion;
+  readonly version: DeclaredVersion;
   readonly plan: TargetPlan;
   readonly isolates: VersionIsolates;
-  readonly started: Promise<void>;
+  /** None for a version that was only declared. */
+  readonly started: Promise<void> | undefined;
   /** What the version was warmed with, for isolates that come later. */
   readonly goldens: Map<string, GoldenRequest>;
 }
@@ -99,6 +122,7 @@ export class DataPlaneThreads implements DataPlane {
   readonly #golden: GoldenLine;
   readonly #threads: readonly IngressThread[];
   readonly #running = new Map<string, Running>();
+  readonly #supply: IsolateSupply;
   readonly #functionCounts = new Map<string, SharedArrayBuffer>();
   #ports: readonly number[] = [];
   #listening: Promise<void> | undefined;
@@ -106,12 +130,14 @@ export class DataPlaneThreads implements DataPlane {
   private constructor(options: DataPlaneOptions, golden: GoldenLine) {
     this.#options = options;
     this.#golden = golden;
+    this.#supply = new IsolateSupply({ isolateIdleMs: options.isolateIdleMs, isolatesMax: options.isolatesMax, clock: realClock });
     this.#threads = options.listen.map((listen, index) => new IngressThread(
       {
         index, listen, sink: options.sink, traceSampling: options.traceSampling, bodyIdleTimeoutMs: options.bodyIdleTimeoutMs,
         connectionsMax: options.connectionsMax, privatePath: index === 0 ? golden.path : undefined,
       },
       {
+        want: (thread, key, seen) => this.#running.get(key)?.isolates.want(thread, seen),
         stuck: (isolate) => this.#running.forEach((running) => running.isolates.stuck(isolate)),
         sink: (thread, message) => options.onSink(thread, message),
         died: (thread, error) => options.onFatal(new Error(`ingress thread ${thread} has ended: ${error.message}`, { cause: error })),
@@ -142,7 +168,7 @@ export class DataPlaneThreads implements DataPlane {
     const known = this.#running.get(key);
     if (known !== undefined) return known.started;
     const plan = this.#plan(version);
-    const isolates = this.#isolates(version, plan, readSecrets);
+    const isolates = this.#isolates(version, plan, readSecrets, async () => version);
     const started = isolates.start(reason);
     this.#running.set(key, { version, plan, isolates, started, goldens: new Map() });
     try {
@@ -151,6 +177,14 @@ export class DataPlaneThreads implements DataPlane {
       await this.#forget(key);
       throw error;
     }
+  }
+
+  declare(version: DeclaredVersion, readSecrets: ReadSecrets, prepare: () => Promise<FunctionVersion>): void {
+    const key = targetKey(version);
+    if (this.#running.has(key)) return;
+    const plan = this.#plan(version);
+    this.#running.set(key, { version, plan, isolates: this.#isolates(version, plan, readSecrets, prepare), started: undefined, goldens: new Map() });
+    for (const thread of this.#threads) thread.tell({ kind: 'declare', target: plan });
   }
 
   async golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer> {
@@ -166,7 +200,9 @@ export class DataPlaneThreads implements DataPlane {
     for (const entry of table.entries) {
       if (entry.refusal !== undefined) continue;
       const key = targetKey({ name: entry.function, version: entry.version });
-      assert(this.#running.has(key), `route table ${table.generation} names ${key}, which does not run`);
+      const running = this.#running.get(key);
+      assert(running !== undefined, `route table ${table.generation} names ${key}, which does not run`);
+      running.isolates.use();
     }
     await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'table', table })));
     this.#listening ??= this.#listen();
@@ -189,7 +225,7 @@ export class DataPlaneThreads implements DataPlane {
     const key = targetKey({ name, version });
     const running = this.#running.get(key);
     if (running === undefined) return;
-    await running.started.catch(() => undefined);
+    await running.started?.catch(() => undefined);
     await running.isolates.stop();
     await this.#forget(key);
   }
@@ -202,6 +238,7 @@ export class DataPlaneThreads implements DataPlane {
     await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'release' })));
     released();
     const counts = await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'close', deadlineMs })));
+    this.#supply.close();
     await Promise.all([...this.#running.values()].map((running) => running.isolates.stop()));
     this.#running.clear();
     await this.#end();
@@ -211,7 +248,7 @@ export class DataPlaneThreads implements DataPlane {
   snapshot(): readonly VersionStatus[] {
     return [...this.#running.values()].map(({ version, plan, isolates }) => ({
       name: version.name, version: version.version, isolates: isolates.serving,
-      inFlight: Atomics.load(new Int32Array(plan.versionCount), 0), replaced: isolates.replaced,
+      inFlight: Atomics.load(new Int32Array(plan.versionCount), 0), lastUsedMs: isolates.lastUsedMs, replaced: isolates.replaced,
     }));
   }
 
@@ -221,30 +258,37 @@ export class DataPlaneThreads implements DataPlane {
     this.#ports = await Promise.all(this.#threads.map((thread) => thread.listen()));
   }
 
-  #plan({ name, version, limits }: FunctionVersion): TargetPlan {
+  #plan({ name, version, limits, isolates }: DeclaredVersion): TargetPlan {
     const functionCount = this.#functionCounts.get(name) ?? new SharedArrayBuffer(4);
     this.#functionCounts.set(name, functionCount);
-    return { name, version, limits, functionCount, versionCount: new SharedArrayBuffer(4) };
+    return { name, version, limits, isolates, functionCount, versionCount: new SharedArrayBuffer(4) };
   }
 
-  #isolates(version: FunctionVersion, plan: TargetPlan, readSecrets: ReadSecrets): VersionIsolates {
-    const { handlerFile, models, vars, limits, isolates } = version;
+  #isolates(version: DeclaredVersion, plan: TargetPlan, readSecrets: ReadSecrets, prepare: () => Promise<FunctionVersion>): VersionIsolates {
+    const { limits } = version;
+    const about = { function: version.name, version: version.version };
+    const { engine } = this.#options;
     return new VersionIsolates({
-      count: isolates, readSecrets, clock: realClock, listener: this.#listener(version, plan),
-      setup: { function: version.name, version: version.version, handlerFile, models, vars, limits, engine: this.#options.engine },
+      ...about, limits, count: version.isolates, readSecrets, clock: realClock, supply: this.#supply, listener: this.#listener(version, plan),
+      prepare: async () => {
+        const { handlerFile, models, vars } = await prepare();
+        return { ...about, handlerFile, models, vars, limits, engine };
+      },
     });
   }
 
-  #listener(version: FunctionVersion, plan: TargetPlan): VersionIsolatesListener {
+  #listener(version: DeclaredVersion, plan: TargetPlan): VersionIsolatesListener {
     const { name } = version;
-    const { acquire, onLog, onIsolate } = this.#options;
+    const { acquire, onLog, onIsolate, onIsolateStopped } = this.#options;
     const about = { function: name, version: version.version };
     return {
-      attach: (isolate, index, role) => this.#attach(plan, isolate, index, role),
+      attach: (isolate, index, role, note) => this.#attach(plan, isolate, { index, role, note }),
       promote: (isolate, index) => this.#threads.forEach((thread) => thread.tell({ kind: 'promote', isolate: isolate.id, index })),
       lose: (isolate) => this.#threads.forEach((thread) => thread.tell({ kind: 'lose', isolate: isolate.id })),
       retire: async (isolate) => { await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'retire', isolate: isolate.id }))); },
       warm: (index) => this.#warm(version, index),
+      refuse: (error) => this.#threads.forEach((thread) => thread.tell({ kind: 'refuse', key: targetKey(version), error: toPlainError(error, 'INTERNAL') })),
+      stopped: (isolate, why) => onIsolateStopped?.({ ...about, why, isolate: isolate.id }),
       acquire: (_isolate, key, binding) => acquire(key, name, binding),
       started: onIsolate,
       warn: (text) => onLog({ ...about, level: 'warn', text, timeMs: Date.now(), source: 'host' }),
@@ -255,15 +299,15 @@ export class DataPlaneThreads implements DataPlane {
     };
   }
 
-  async #attach(plan: TargetPlan, isolate: Isolate, index: number, role: 'serving' | 'spare'): Promise<void> {
+  async #attach(plan: TargetPlan, isolate: Isolate, place: { readonly index: number; readonly role: 'serving' | 'spare'; readonly note: StartNote }): Promise<void> {
     await Promise.all(this.#threads.map((thread) => {
       const { port1, port2 } = new MessageChannel();
       isolate.attach(port2);
-      return thread.ask({ kind: 'attach', target: plan, isolate: isolate.id, index, role, port: port1 }, [port1]);
+      return thread.ask({ kind: 'attach', target: plan, isolate: isolate.id, use: isolate.use.shared, ...place, port: port1 }, [port1]);
     }));
   }
 
-  async #warm(version: FunctionVersion, index: number): Promise<void> {
+  async #warm(version: DeclaredVersion, index: number): Promise<void> {
     const key = targetKey(version);
     for (const request of this.#running.get(key)?.goldens.values() ?? []) await this.#golden.send(key, index, request);
   }

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { monotonicMs } from '../clock.ts';
 import { fromPlainError, PilotlightError, type ErrorCode, type ErrorPlain } from '../errors.ts';
 import { STREAMED, type AnswerHead, type HandlerDetails, type HandlerTimes, type RequestHead, type WholeBody } from '../isolates/protocol.ts';
+import type { StartNote } from '../isolates/version-isolates.ts';
 import type { RequestRecord } from '../records.ts';
 import { readHandlerHeaders } from './answer-headers.ts';
 import { AnswerWriter } from './answer-writer.ts';
@@ -120,8 +121,14 @@ export class Exchange implements Dispatched, Guest {
     this.#dispatch(null);
   }
 
-  onIsolate(link: IsolateLink): void {
-    if (this.#state === 'waiting') this.#send(link);
+  onIsolate(link: IsolateLink, start: 'cold' | 'joined', note: StartNote | undefined): void {
+    if (this.#state !== 'waiting') return;
+    this.#trail.waited(start, note);
+    this.#send(link);
+  }
+
+  onRefused(error: PilotlightError): void {
+    if (this.#state === 'waiting') this.#fail(error);
   }
 
   cut(code: ErrorCode, reason: string): void {
@@ -222,8 +229,7 @@ export class Exchange implements Dispatched, Guest {
     const link = this.#destination?.link ?? this.#target.pick();
     if (link !== undefined) return this.#send(link);
     this.#state = 'waiting';
-    this.#trail.joined();
-    this.#target.wait(this);
+    this.#trail.waits(this.#target.wait(this));
   }
 
   #send(link: IsolateLink): void {

@@ -9,6 +9,7 @@ type Notice = Exclude<ToIngress, { ask: number }>;
 
 export interface IngressThreadListener {
   stuck(isolate: number): void;
+  want(thread: number, key: string, seen: number): void;
   sink(thread: number, message: unknown): void;
   /** The thread has ended by a bug of ours; nothing listens on its socket any more. */
   died(thread: number, error: Error): void;
@@ -77,6 +78,7 @@ export class IngressThread {
         this.#asks.delete(news.ask);
         return;
       }
+      case 'want': return this.#listener.want(this.#setup.index, news.key, news.seen);
       case 'stuck': return this.#listener.stuck(news.isolate);
       case 'sink': return this.#listener.sink(this.#setup.index, news.message);
     }

@@ -2,7 +2,8 @@
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { monotonicMs, realClock } from '../clock.ts';
-import { describeThrown } from '../errors.ts';
+import { describeThrown, fromPlainError } from '../errors.ts';
+import { IsolateUse } from '../isolates/isolate-use.ts';
 import type { RequestRecord } from '../records.ts';
 import { Connections } from './connections.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
@@ -12,7 +13,7 @@ import { createHttpServer } from './http-server.ts';
 import { IsolateLink } from './isolate-link.ts';
 import { targetKey, type FromIngress, type Health, type IngressSetup, type Listen, type ToIngress } from './orders.ts';
 import type { RecordSink } from './record-sink.ts';
-import { Target } from './target.ts';
+import { Target, type TargetPlan } from './target.ts';
 
 const TICK_MS = 10;
 const BUCKETS = 2048;
@@ -36,12 +37,14 @@ export class Ingress implements ExchangeHost {
   readonly #links = new Map<number, { readonly link: IsolateLink; readonly target: Target }>();
   readonly #connectionsMax: number;
   readonly #place: Listen;
+  readonly #index: number;
   #health: Health = 'starting';
 
   constructor(setup: IngressSetup, sink: RecordSink, tell: (news: FromIngress) => void) {
     this.bodyIdleTimeoutMs = setup.bodyIdleTimeoutMs;
     this.#connectionsMax = setup.connectionsMax;
     this.#place = setup.listen;
+    this.#index = setup.index;
     this.#sink = sink;
     this.#tell = tell;
     this.#front = new Front({
@@ -77,7 +80,9 @@ export class Ingress implements ExchangeHost {
   obey(order: ToIngress): void {
     switch (order.kind) {
       case 'listen': return void this.#open();
+      case 'declare': return void this.#target(order.target);
       case 'attach': return this.#attach(order);
+      case 'refuse': return this.#targets.get(order.key)?.refuseWaiting(fromPlainError(order.error));
       case 'promote': return this.#promote(order);
       case 'retire': return this.#retire(order);
       case 'lose': return this.#lose(order.isolate);
@@ -103,19 +108,24 @@ export class Ingress implements ExchangeHost {
     this.#tell({ kind: 'done', ask, count });
   }
 
-  #attach({ ask, target: plan, isolate, index, role, port }: Order<'attach'>): void {
+  #target(plan: TargetPlan): Target {
     const key = targetKey(plan);
-    const target = this.#targets.get(key) ?? new Target(plan);
+    const target = this.#targets.get(key) ?? new Target(plan, (seen) => this.#tell({ kind: 'want', key, seen }));
     this.#targets.set(key, target);
+    return target;
+  }
+
+  #attach({ ask, target: plan, isolate, use, index, role, port, note }: Order<'attach'>): void {
+    const target = this.#target(plan);
     const link = new IsolateLink({
-      id: isolate, index, port, wheel: this.wheel,
+      id: isolate, index, port, use: new IsolateUse(use), wheel: this.wheel,
       onStuck: () => this.#tell({ kind: 'stuck', isolate }),
       onGone: () => this.#lose(isolate),
     });
     link.role = role;
     target.links.push(link);
     this.#links.set(isolate, { link, target });
-    if (role === 'serving') target.serveWaiting();
+    if (role === 'serving') target.serveWaiting(note, note.thread === this.#index);
     this.#done(ask);
   }
 
@@ -131,6 +141,7 @@ export class Ingress implements ExchangeHost {
     const entry = this.#links.get(isolate);
     if (entry === undefined) return this.#done(ask);
     entry.link.role = 'retiring';
+    entry.target.lost();
     entry.link.whenIdle(() => this.#done(ask));
   }
 
@@ -141,6 +152,7 @@ export class Ingress implements ExchangeHost {
     const { links } = entry.target;
     links.splice(links.indexOf(entry.link), 1);
     entry.link.lose();
+    entry.target.lost();
   }
 
   #publish({ ask, table }: Order<'table'>): void {

@@ -2,6 +2,7 @@
 // and notices an isolate that no longer answers.
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode, ErrorPlain } from '../errors.ts';
+import type { IsolateUse } from '../isolates/isolate-use.ts';
 import { Outbox } from '../isolates/outbox.ts';
 import {
   pushAbort, pushChunk, pushCredit, pushEnd, pushRequest, readForIngress,
@@ -29,6 +30,7 @@ export interface IsolateLinkOptions {
   readonly id: number;
   readonly index: number;
   readonly port: MessagePort;
+  readonly use: IsolateUse;
   readonly wheel: DeadlineWheel;
   /** The isolate has not acknowledged an abort in time: its event loop does not turn. */
   readonly onStuck: (link: IsolateLink) => void;
@@ -42,6 +44,7 @@ export class IsolateLink implements IngressSide {
   index: number;
   role: LinkRole = 'spare';
   readonly #port: MessagePort;
+  readonly #use: IsolateUse;
   readonly #outbox: Outbox;
   readonly #wheel: DeadlineWheel;
   readonly #inFlight = new SlotTable<Dispatched>();
@@ -51,10 +54,11 @@ export class IsolateLink implements IngressSide {
   #state: 'open' | 'closed' = 'open';
   #onIdle: (() => void) | undefined;
 
-  constructor({ id, index, port, wheel, onStuck, onGone }: IsolateLinkOptions) {
+  constructor({ id, index, port, use, wheel, onStuck, onGone }: IsolateLinkOptions) {
     this.id = id;
     this.index = index;
     this.#port = port;
+    this.#use = use;
     this.#wheel = wheel;
     this.#outbox = new Outbox(port);
     this.#onStuck = () => onStuck(this);
@@ -78,6 +82,7 @@ export class IsolateLink implements IngressSide {
   /** Sends a request; the id names it in all that follows. */
   dispatch(head: Omit<RequestHead, 'id'>, exchange: Dispatched): number {
     const id = this.#inFlight.add(exchange);
+    this.#use.enter();
     pushRequest(this.#outbox, { ...head, id });
     this.#outbox.schedule();
     return id;
@@ -101,6 +106,7 @@ export class IsolateLink implements IngressSide {
   /** Ends a request for its caller. The isolate must acknowledge until the given stamp. */
   abort(id: number, code: ErrorCode, acknowledgeByMs: number): void {
     if (this.#inFlight.take(id) === undefined || this.#state === 'closed') return;
+    this.#use.leave();
     pushAbort(this.#outbox, id, code);
     this.#outbox.schedule();
     const entry = new WheelEntry(this.#onStuck);
@@ -160,6 +166,7 @@ export class IsolateLink implements IngressSide {
 
   #take(id: number): Dispatched | undefined {
     const exchange = this.#inFlight.take(id);
+    if (exchange !== undefined) this.#use.leave();
     this.#checkIdle();
     return exchange;
   }

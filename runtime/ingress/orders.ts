@@ -1,6 +1,8 @@
 // What the control thread and an ingress thread tell each other: rare words, so plain objects. An order with an `ask` is
 // answered by `done` with the same number.
 import type { MessagePort } from 'node:worker_threads';
+import type { ErrorPlain } from '../errors.ts';
+import type { StartNote } from '../isolates/version-isolates.ts';
 import type { RouteTable } from '../router/table.ts';
 import type { LinkRole } from './isolate-link.ts';
 import type { TargetPlan } from './target.ts';
@@ -32,7 +34,14 @@ export type Health = 'starting' | 'ready' | 'draining';
 export type ToIngress =
   /** Answered by `listening` or `refused`. */
   | { readonly kind: 'listen' }
-  | { readonly kind: 'attach'; readonly ask: number; readonly target: TargetPlan; readonly isolate: number; readonly index: number; readonly role: LinkRole; readonly port: MessagePort }
+  /** A version that has no isolate yet. */
+  | { readonly kind: 'declare'; readonly target: TargetPlan }
+  | {
+    readonly kind: 'attach'; readonly ask: number; readonly target: TargetPlan; readonly isolate: number; readonly use: SharedArrayBuffer;
+    readonly index: number; readonly role: LinkRole; readonly port: MessagePort; readonly note: StartNote;
+  }
+  /** Nobody waits any more for an isolate of the version: there will be none. */
+  | { readonly kind: 'refuse'; readonly key: string; readonly error: ErrorPlain }
   | { readonly kind: 'promote'; readonly isolate: number; readonly index: number }
   /** Takes no more requests; answered when what it has is done. */
   | { readonly kind: 'retire'; readonly ask: number; readonly isolate: number }
@@ -55,6 +64,8 @@ export type FromIngress =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'refused'; readonly reason: string; readonly code: string | undefined }
   | { readonly kind: 'done'; readonly ask: number; readonly count: number }
+  /** A request of the version has met only busy isolates, `seen` of them, or none. */
+  | { readonly kind: 'want'; readonly key: string; readonly seen: number }
   /** An isolate's event loop does not turn. */
   | { readonly kind: 'stuck'; readonly isolate: number }
   | { readonly kind: 'sink'; readonly message: unknown };

@@ -1,7 +1,9 @@
 // A version as one ingress thread sees it: its isolates, its limits, its requests in flight. A request enters a target once
 // and leaves it once, whatever happens in between.
+import { monotonicMs } from '../clock.ts';
 import { PilotlightError, type ErrorCode } from '../errors.ts';
 import { versionLabel, type Limits } from '../function.ts';
+import type { StartNote } from '../isolates/version-isolates.ts';
 import type { IsolateLink } from './isolate-link.ts';
 
 /** What a thread needs to know of a version. */
@@ -10,6 +12,8 @@ export interface TargetPlan {
   /** Full digest. */
   readonly version: string;
   readonly limits: Limits;
+  /** Isolates that may serve at once. */
+  readonly isolates: number;
   /** Requests of the function, and of the version, in all threads: one Int32 each, shared. */
   readonly functionCount: SharedArrayBuffer;
   readonly versionCount: SharedArrayBuffer;
@@ -19,11 +23,16 @@ export interface TargetPlan {
 export interface Guest {
   /** Its place in the target's list; the target's to write, -1 elsewhere. */
   seat: number;
-  /** An isolate is there now. */
-  onIsolate(link: IsolateLink): void;
+  /** An isolate is there now; `cold` when it was started for this guest. */
+  onIsolate(link: IsolateLink, start: 'cold' | 'joined', note: StartNote | undefined): void;
+  /** There will be none. */
+  onRefused(error: PilotlightError): void;
   /** The request must end with this code now. */
   cut(code: ErrorCode, reason: string): void;
 }
+
+/** Asked again for more isolates after a refusal; who has none asks at once. */
+const MORE_AGAIN_MS = 1000;
 
 export class Target {
   readonly name: string;
@@ -31,16 +40,26 @@ export class Target {
   readonly label: string;
   readonly limits: Limits;
   readonly links: IsolateLink[] = [];
+  /** Asks the control thread for an isolate, telling how many serve. */
+  readonly #want: (seen: number) => void;
+  readonly #isolates: number;
   readonly #functionCount: Int32Array;
   readonly #versionCount: Int32Array;
   /** A list of seats and no Set, for the reason that items-by-id.ts tells. */
   readonly #guests: Guest[] = [];
   /** Bounded by the function's concurrency. */
   #waiting: Guest[] = [];
+  /** What was asked for and has not come: `any` for those who wait, `more` for those who meet busy ones. */
+  #asked: 'none' | 'more' | 'any' = 'none';
+  #moreFromMs = 0;
+  /** The one of those who wait whose need asked. */
+  #asker: Guest | undefined;
   #onEmpty: (() => void)[] = [];
   #state: 'open' | 'closed' = 'open';
 
-  constructor(plan: TargetPlan) {
+  constructor(plan: TargetPlan, want: (seen: number) => void) {
+    this.#want = want;
+    this.#isolates = plan.isolates;
     this.name = plan.name;
     this.version = plan.version;
     this.label = versionLabel(plan);
@@ -74,30 +93,54 @@ export class Target {
     if (this.#guests.length === 0) this.#tellEmpty();
   }
 
-  /** The serving isolate with the fewest requests in flight, one that acknowledges before one that does not. */
+  /** The serving isolate with the fewest requests in flight, one that acknowledges before one that does not. Asks for another when all are busy. */
   pick(): IsolateLink | undefined {
     let best: IsolateLink | undefined;
+    let serving = 0;
     for (const link of this.links) {
       if (link.role !== 'serving') continue;
+      serving += 1;
       if (best === undefined || (link.isSuspect === best.isSuspect ? link.inFlight < best.inFlight : best.isSuspect)) best = link;
     }
+    if (best !== undefined && best.inFlight > 0 && serving < this.#isolates && this.#asked === 'none') this.#askForMore(serving);
     return best;
   }
 
-  /** Every isolate is lost and its successor not there yet: the guest is told when one is. */
-  wait(guest: Guest): void {
+  /** No isolate serves: the guest is told when one does. Gives whether its need was the one that asked. */
+  wait(guest: Guest): 'cold' | 'joined' {
     this.#waiting.push(guest);
+    if (this.#asked === 'any') return 'joined';
+    this.#asked = 'any';
+    this.#asker = guest;
+    this.#want(0);
+    return 'cold';
   }
 
-  /** Call when an isolate began to serve. */
-  serveWaiting(): void {
+  /** Call when an isolate began to serve; with a note when it has just started, for the need of this thread or not. */
+  serveWaiting(note?: StartNote, isForUs = false): void {
     const waiting = this.#waiting;
+    const asker = isForUs ? this.#asker : undefined;
     this.#waiting = [];
+    this.#settle();
     for (const guest of waiting) {
       const link = this.pick();
-      if (link === undefined) this.#waiting.push(guest);
-      else guest.onIsolate(link);
+      if (link === undefined) this.wait(guest);
+      else guest.onIsolate(link, guest === asker ? 'cold' : 'joined', note);
     }
+  }
+
+  /** Call when there will be no isolate for those who wait. */
+  refuseWaiting(error: PilotlightError): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#settle();
+    this.#moreFromMs = monotonicMs() + MORE_AGAIN_MS;
+    for (const guest of waiting) guest.onRefused(error);
+  }
+
+  /** Call when an isolate serves no more: another may be wanted again. */
+  lost(): void {
+    if (this.#asked === 'more') this.#settle();
   }
 
   /** Calls once when no request is left. */
@@ -117,6 +160,18 @@ export class Target {
     const guests = [...this.#guests];
     for (const guest of guests) guest.cut(code, reason);
     return guests.length;
+  }
+
+  #askForMore(serving: number): void {
+    if (this.#moreFromMs > 0 && monotonicMs() < this.#moreFromMs) return;
+    this.#moreFromMs = 0;
+    this.#asked = 'more';
+    this.#want(serving);
+  }
+
+  #settle(): void {
+    this.#asked = 'none';
+    this.#asker = undefined;
   }
 
   #unseat(guest: Guest): void {

@@ -2,7 +2,8 @@
 import { monotonicMs } from '../clock.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { HandlerDetails, HandlerTimes } from '../isolates/protocol.ts';
-import type { HandlerSpan, RequestRecord, RunRecord, Start } from '../records.ts';
+import type { StartNote } from '../isolates/version-isolates.ts';
+import type { HandlerSpan, IsolateWait, RequestRecord, RunRecord, Start } from '../records.ts';
 import { coldestStart, serverTiming } from './answer-headers.ts';
 import type { TraceContext } from './trace-context.ts';
 
@@ -30,7 +31,7 @@ export interface Ending {
 export class Trail {
   readonly #arrival: Arrival;
   #route: { readonly route: string; readonly function: string; readonly version: string } | undefined;
-  #start: Start = 'warm';
+  #wait: IsolateWait | undefined;
   #dispatchedMs: number | undefined;
   #times: HandlerTimes | undefined;
   #runs = NO_RUNS;
@@ -42,21 +43,29 @@ export class Trail {
 
   /** The coldest of what has happened. */
   get start(): Start {
-    return coldestStart(this.#start, this.#runs);
+    return coldestStart(this.#wait?.start ?? 'warm', this.#runs);
   }
 
   /** Undefined as long as no handler has run. */
   get serverTiming(): string | undefined {
-    return this.#times === undefined ? undefined : serverTiming(this.#times, this.#runs);
+    return this.#times === undefined ? undefined : serverTiming(this.#times, this.#runs, waitedMs(this.#wait));
   }
 
   routed(route: string, functionName: string, version: string): void {
     this.#route = { route, function: functionName, version };
   }
 
-  /** No isolate was there; it waits for one that others' needs have started. */
-  joined(): void {
-    this.#start = 'joined';
+  /** No isolate was there: it waits for one that its own need starts, or somebody else's. */
+  waits(start: IsolateWait['start']): void {
+    const nowMs = monotonicMs();
+    this.#wait = { start, fromMs: nowMs, untilMs: nowMs };
+  }
+
+  /** The wait is over; the note tells of the start that ended it. */
+  waited(start: IsolateWait['start'], note: StartNote | undefined): void {
+    const untilMs = monotonicMs();
+    const told = note === undefined ? {} : { startId: note.startId, startMs: note.startMs, readyMs: note.readyMs };
+    this.#wait = { start, fromMs: this.#wait?.fromMs ?? untilMs, untilMs, ...told };
   }
 
   dispatched(): void {
@@ -86,8 +95,13 @@ export class Trail {
       ...(errorCode !== undefined && { errorCode }),
       ...(trace.traceparent !== undefined && { traceparent: trace.traceparent }),
       ...(trace.tracestate !== undefined && { tracestate: trace.tracestate }),
+      ...(this.#wait !== undefined && { wait: { ...this.#wait, untilMs: this.#dispatchedMs ?? monotonicMs() } }),
       ...(this.#dispatchedMs !== undefined && { dispatchedMs: this.#dispatchedMs }),
       ...(times !== undefined && { handlerStartMs: times.startMs, handlerEndMs: times.endMs }),
     };
   }
+}
+
+function waitedMs(wait: IsolateWait | undefined): number {
+  return wait === undefined ? 0 : wait.untilMs - wait.fromMs;
 }

@@ -9,8 +9,9 @@ import { installGlobals } from './globals.ts';
 import { IngressPort } from './ingress-port.ts';
 import { IsolateLog } from './isolate-log.ts';
 import { importHandler, LoadedHandler } from './loaded-handler.ts';
+import { IsolateUse } from './isolate-use.ts';
 import { watchMemory } from './memory-gauge.ts';
-import type { EngineModule, IsolateSetup, IsolateThreadSetup, ToIsolate } from './setup.ts';
+import type { EngineModule, IsolateThreadSetup, ToIsolate } from './setup.ts';
 
 const MIB = 1024 * 1024;
 
@@ -20,9 +21,9 @@ async function openEngines(module: EngineModule, line: ControlLine): Promise<Eng
   return { client, acquire: (key, binding) => line.acquire(key, binding) };
 }
 
-async function load(setup: IsolateSetup, line: ControlLine, log: IsolateLog): Promise<LoadedHandler> {
+async function load(setup: IsolateThreadSetup, line: ControlLine, log: IsolateLog): Promise<LoadedHandler> {
   const engines = setup.engine !== undefined && setup.models.length > 0 ? await openEngines(setup.engine, line) : undefined;
-  return new LoadedHandler(await importHandler(setup), setup, engines, log);
+  return new LoadedHandler(await importHandler(setup), setup, engines, { log, use: new IsolateUse(setup.use) });
 }
 
 async function close(loaded: LoadedHandler, line: ControlLine): Promise<void> {

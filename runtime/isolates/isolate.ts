@@ -3,6 +3,7 @@
 import { Worker, type MessagePort } from 'node:worker_threads';
 import { realClock } from '../clock.ts';
 import { describeThrown, PilotlightError, toPlainError } from '../errors.ts';
+import { IsolateUse } from './isolate-use.ts';
 import { residentBytes } from './process-memory.ts';
 import { PulseWatch, WHILE_IMPORTING, WHILE_SERVING, type Patience } from './pulse-watch.ts';
 import type { Acquired, FromIsolate, IsolateSetup, IsolateThreadSetup, LogLine, ToIsolate } from './setup.ts';
@@ -37,7 +38,10 @@ export class Isolate {
   readonly setup: IsolateSetup;
   readonly #worker: Worker;
   readonly #listener: IsolateListener;
-  readonly #exited: Promise<void>;
+  /** Resolves when its thread has ended. */
+  readonly ended: Promise<void>;
+  /** Written by the ingress threads. */
+  readonly use = new IsolateUse();
   readonly #pulse = new SharedArrayBuffer(4);
   #state: State = 'starting';
   #lastError: string | undefined;
@@ -49,7 +53,7 @@ export class Isolate {
     this.setup = setup;
     this.#listener = listener;
     this.#worker = new Worker(new URL('./entry.js', import.meta.url), {
-      workerData: { ...setup, pulse: this.#pulse } satisfies IsolateThreadSetup, name: `${setup.function}@${setup.version.slice(0, 8)}`,
+      workerData: { ...setup, pulse: this.#pulse, use: this.use.shared } satisfies IsolateThreadSetup, name: `${setup.function}@${setup.version.slice(0, 8)}`,
       // The host's environment is none of a handler's business: it has `env`.
       env: {}, execArgv: [], stdout: true, stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(setup.limits.heapMiB) },
@@ -57,7 +61,7 @@ export class Isolate {
     this.#watch = this.#watchPulse(WHILE_IMPORTING, () => onStarted(`it outgrew limits.heapMiB (${setup.limits.heapMiB} MiB) while it was imported`));
     this.#worker.on('message', (news: FromIsolate) => this.#hear(news, onStarted));
     this.#worker.on('error', (error: unknown) => { this.#lastError = describeError(error); });
-    this.#exited = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
         this.#exit(code, onStarted);
         resolve();
@@ -91,7 +95,7 @@ export class Isolate {
       this.#state = 'ending';
       await this.#worker.terminate();
     }
-    await this.#exited;
+    await this.ended;
   }
 
   async #quiet(deadlineMs: number): Promise<void> {
@@ -99,7 +103,7 @@ export class Isolate {
     const late = new Promise<void>((resolve) => { timer = setTimeout(resolve, deadlineMs); });
     const closed = new Promise<void>((resolve) => { this.#onClosed = resolve; });
     this.#tell({ kind: 'close' });
-    await Promise.race([closed, late, this.#exited]);
+    await Promise.race([closed, late, this.ended]);
     clearTimeout(timer);
   }
 

@@ -5,6 +5,7 @@ import { versionLabel } from '../function.ts';
 import type { Handler } from '../sdk.ts';
 import type { Engines } from './bound-model.ts';
 import type { IsolateLog, LogScope } from './isolate-log.ts';
+import type { IsolateUse } from './isolate-use.ts';
 import type { IsolateSetup } from './setup.ts';
 
 export class LoadedHandler {
@@ -13,14 +14,16 @@ export class LoadedHandler {
   readonly label: string;
   readonly engines: Engines | undefined;
   readonly log: IsolateLog;
+  readonly #use: IsolateUse;
   readonly #outliving = new Set<Promise<unknown>>();
 
-  constructor(handler: Handler, setup: IsolateSetup, engines: Engines | undefined, log: IsolateLog) {
+  constructor(handler: Handler, setup: IsolateSetup, engines: Engines | undefined, { log, use }: { readonly log: IsolateLog; readonly use: IsolateUse }) {
     this.handler = handler;
     this.setup = setup;
     this.label = versionLabel({ name: setup.function, version: setup.version });
     this.engines = engines;
     this.log = log;
+    this.#use = use;
   }
 
   /** Work that goes on after its answer, for as long as a request of the function may take. */
@@ -37,8 +40,10 @@ export class LoadedHandler {
     const bounded: Promise<unknown> = Promise.race([Promise.resolve(work).catch(failed), late]).finally(() => {
       clearTimeout(timer);
       this.#outliving.delete(bounded);
+      this.#use.leave();
     });
     this.#outliving.add(bounded);
+    this.#use.enter();
   }
 
   /** Resolves when nothing given to waitUntil is left. */

@@ -28,6 +28,8 @@ export interface IsolateSetup {
 export interface IsolateThreadSetup extends IsolateSetup {
   /** One Int32 that the isolate counts up whenever its event loop turns. */
   readonly pulse: SharedArrayBuffer;
+  /** See isolate-use.ts: work that goes on after its answers is use too. */
+  readonly use: SharedArrayBuffer;
 }
 
 /** The answer to a wait for a pool that was not resident. */

@@ -1,15 +1,22 @@
-// The isolates of one running version: as many as the manifest says serve, and one spare stands warm beside them. One that
-// is lost gives its place to the spare at once, and a new spare starts behind it, later and later when that happens often.
-import { monotonicMs, type Clock } from '../clock.ts';
-import { PilotlightError, toPlainError, type ErrorCode } from '../errors.ts';
+// The isolates of one running version: at most as many as its manifest says serve, as many as are needed, and one spare stands
+// warm beside them. One that is lost gives its place to the spare at once, and a new spare starts behind it, later and later
+// when that happens often. When nothing is needed any more, nothing runs.
+import type { Clock } from '../clock.ts';
+import { PilotlightError, toPlainError } from '../errors.ts';
+import { versionLabel, type Limits } from '../function.ts';
 import type { IsolateRecord } from '../records.ts';
-import { startIsolate, type Isolate, type IsolateListener } from './isolate.ts';
-import type { IsolateSetup } from './setup.ts';
+import type { IsolateAsk, VersionView } from './isolate-policy.ts';
+import type { IsolateSupply, SupplyMember } from './isolate-supply.ts';
+import { IsolateThreads, type IsolateThreadsOptions, type Started, type StartNote } from './isolate-threads.ts';
+import type { Isolate, IsolateListener } from './isolate.ts';
+import { StartBackOff } from './start-back-off.ts';
+
+export type { ReadSecrets, StartNote } from './isolate-threads.ts';
 
 /** What the owner does when places change hands. */
 export interface VersionIsolatesListener extends Omit<IsolateListener, 'lost' | 'overMemory' | 'hoarding'> {
   /** Connects a ready isolate; it must be reachable when this resolves. */
-  attach(isolate: Isolate, index: number, role: 'serving' | 'spare'): Promise<void>;
+  attach(isolate: Isolate, index: number, role: 'serving' | 'spare', note: StartNote): Promise<void>;
   promote(isolate: Isolate, index: number): void;
   /** What it has in flight is lost. */
   lose(isolate: Isolate): void;
@@ -17,53 +24,66 @@ export interface VersionIsolatesListener extends Omit<IsolateListener, 'lost' | 
   retire(isolate: Isolate): Promise<void>;
   /** Sends a new spare through what the version was warmed with. */
   warm(index: number): Promise<void>;
+  /** Those who wait for an isolate get none. */
+  refuse(error: PilotlightError): void;
   started(record: IsolateRecord): void;
+  stopped(isolate: Isolate, why: 'idle' | 'room'): void;
   /** For the host's log. */
   warn(text: string): void;
 }
 
-export interface VersionIsolatesOptions {
-  readonly setup: Omit<IsolateSetup, 'secrets'>;
-  /** Read anew for each isolate, so that one that starts later sees what was changed meanwhile. */
-  readonly readSecrets: ReadSecrets;
-  /** Serving isolates; the spare comes on top. */
+export interface VersionIsolatesOptions extends Omit<IsolateThreadsOptions, 'started' | 'ended'> {
+  readonly limits: Limits;
+  /** Serving isolates, at most; the spare comes on top. */
   readonly count: number;
   readonly clock: Clock;
+  readonly supply: IsolateSupply;
   readonly listener: VersionIsolatesListener;
 }
 
-/** Gives the values of the secrets that the function names. Rejects with a coded error. */
-export type ReadSecrets = () => Promise<Readonly<Record<string, string>>>;
+/** Room that does not come in this time will not come in time for those who wait. */
+const PATIENCE_MAX_MS = 5_000;
 
-const RECENT_MS = 30_000;
-const FREE_REPLACEMENTS = 3;
-const BACK_OFF_FIRST_MS = 100;
-const BACK_OFF_MAX_MS = 5_000;
-
-/** How long a new spare waits, by the number of replacements of the last half minute. */
-export function backOffMs(recent: number): number {
-  if (recent <= FREE_REPLACEMENTS) return 0;
-  return Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** (recent - FREE_REPLACEMENTS - 1));
+/** A wait for room in the host. */
+interface Ask {
+  readonly kind: 'deploy' | 'one';
+  readonly count: number;
+  readonly sinceMs: number;
+  granted(): void;
+  refused(error: PilotlightError): void;
 }
 
-export class VersionIsolates implements IsolateListener {
+export class VersionIsolates implements IsolateListener, SupplyMember {
+  readonly key: string;
   readonly #options: VersionIsolatesOptions;
   readonly #serving: (Isolate | undefined)[];
+  /** Places that are to be filled. */
+  #wanted = 0;
   #spare: Isolate | undefined;
-  #spareStart: 'none' | 'under-way' = 'none';
+  /** The one start that is under way, or about to be, besides those of a deploy. */
+  #next: 'none' | 'resting' | 'asking' | 'under-way' = 'none';
+  #nextReason: IsolateRecord['reason'] = 'request';
+  /** The ingress thread that the next one is started for. */
+  #nextFor: number | undefined;
+  #ask: Ask | undefined;
+  #phase: VersionView['phase'] = 'in-use';
   readonly #stopping = new AbortController();
   #replaced = 0;
-  #recentMs: number[] = [];
-  /** Isolates that no longer serve but have not ended. */
+  readonly #backOff: StartBackOff;
+  readonly #threads: IsolateThreads;
+  /** Work of isolates that no longer serve but have not ended. */
   readonly #leaving = new Set<Promise<void>>();
 
   constructor(options: VersionIsolatesOptions) {
     this.#options = options;
+    this.key = `${options.function}@${options.version}`;
     this.#serving = Array.from({ length: options.count }, () => undefined);
+    this.#backOff = new StartBackOff(options.clock, this.#label);
+    this.#threads = new IsolateThreads({ ...options, started: (record) => options.listener.started(record), ended: () => options.supply.changed(this) });
   }
 
   get serving(): number {
-    return this.#serving.filter((isolate) => isolate !== undefined).length;
+    return this.#serving.reduce((sum, isolate) => (isolate === undefined ? sum : sum + 1), 0);
   }
 
   /** Isolates replaced since the version started. */
@@ -71,48 +91,125 @@ export class VersionIsolates implements IsolateListener {
     return this.#replaced;
   }
 
-  /** Starts all and the spare; rejects with nothing left when one cannot start. */
-  async start(reason: 'deploy' | 'restart'): Promise<void> {
-    const { count } = this.#options;
-    const starts = await Promise.allSettled(Array.from({ length: count + 1 }, () => this.#startOne(reason)));
-    const failed = starts.find((start) => start.status === 'rejected');
-    if (failed !== undefined) {
-      await Promise.all(starts.map((start) => (start.status === 'fulfilled' ? start.value.terminate() : undefined)));
-      throw failed.reason;
-    }
-    const isolates = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
-    for (const [index, isolate] of isolates.entries()) {
-      if (!isolate.isReady) throw await this.#startFailed(isolates, isolate);
-      if (index === count) this.#spare = isolate;
-      else this.#serving[index] = isolate;
-      await this.#options.listener.attach(isolate, index, index === count ? 'spare' : 'serving');
-    }
+  /** When a request of it ended last; undefined when no isolate of it runs. */
+  get lastUsedMs(): number | undefined {
+    const stamps = this.#serving.flatMap((isolate) => (isolate === undefined ? [] : [isolate.use.lastUsedMs]));
+    return stamps.length === 0 ? undefined : Math.max(...stamps);
   }
 
-  async #startFailed(isolates: readonly Isolate[], ended: Isolate): Promise<PilotlightError> {
+  /** Starts all and the spare; rejects with nothing left when one cannot start. They stay until `use`. */
+  async start(reason: 'deploy' | 'restart'): Promise<void> {
+    const { count, listener, supply } = this.#options;
+    this.#wanted = count;
+    this.#phase = 'proving';
+    const starts = await this.#startAll(reason).catch((error: unknown) => {
+      this.#wanted = 0;
+      throw error;
+    });
+    const started = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+    const failed = starts.find((start) => start.status === 'rejected');
+    if (failed !== undefined) throw await this.#startFailed(started, failed.reason);
+    for (const [index, { isolate, note }] of started.entries()) {
+      if (!isolate.isReady) throw await this.#startFailed(started, new PilotlightError('BAD_HANDLER', `an isolate of ${this.#label} ended right after its start; its log says why`));
+      if (index === count) this.#spare = isolate;
+      else this.#serving[index] = isolate;
+      await listener.attach(isolate, index, index === count ? 'spare' : 'serving', note);
+    }
+    supply.changed(this);
+  }
+
+  #startAll(reason: 'deploy' | 'restart'): Promise<readonly PromiseSettledResult<Started>[]> {
+    const count = this.#options.count + 1;
+    return new Promise((resolve, reject) => this.#askFor({
+      kind: 'deploy', count, sinceMs: this.#options.clock.nowMs(),
+      granted: () => resolve(Promise.allSettled(Array.from({ length: count }, () => this.#threads.start(this, reason, this.#stopping.signal)))),
+      refused: reject,
+    }));
+  }
+
+  /** Gives the reason when nothing is left. */
+  async #startFailed(started: readonly Started[], reason: unknown): Promise<unknown> {
+    this.#wanted = 0;
     this.#serving.fill(undefined);
     this.#spare = undefined;
-    await Promise.all(isolates.map((isolate) => isolate.terminate()));
-    return new PilotlightError('BAD_HANDLER', `an isolate of ${labelOf(ended.setup)} ended right after its start; its log says why`);
+    await Promise.all(started.map(({ isolate }) => isolate.terminate()));
+    return reason;
+  }
+
+  /** The version is proven: from now on its isolates come and go as they are needed. */
+  use(): void {
+    this.#phase = 'in-use';
+  }
+
+  /** An ingress thread has a request and only busy isolates, `seen` of them, or none. */
+  want(thread: number, seen: number): void {
+    const { serving } = this;
+    // Others have asked before, or what it wants is on its way to it.
+    if (this.#stopping.signal.aborted || this.#wanted > serving || seen < serving || serving === this.#options.count) return;
+    const refusal = serving === 0 ? this.#backOff.refusal : undefined;
+    if (refusal !== undefined) return this.#options.listener.refuse(refusal);
+    this.#wanted = serving + 1;
+    if (this.#spare === undefined) {
+      this.#nextFor = thread;
+      this.#nextReason = 'request';
+    }
+    this.#fillPlaces();
+    this.#startNext();
   }
 
   /** Ends every isolate; waits for work that outlives its answer as long as a request may take. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#wanted = 0;
+    const ask = this.#ask;
+    this.#ask = undefined;
+    ask?.refused(new PilotlightError('DRAINING', `${this.#label} was stopped`));
     const isolates = [...this.#serving, this.#spare].filter((isolate) => isolate !== undefined);
     this.#serving.fill(undefined);
     this.#spare = undefined;
-    await Promise.all([...isolates.map((isolate) => isolate.close(this.#options.setup.limits.timeoutMs)), ...this.#leaving]);
+    for (const isolate of isolates) this.#threads.leave(isolate);
+    await Promise.all([...isolates.map((isolate) => isolate.close(this.#options.limits.timeoutMs)), ...this.#leaving]);
+  }
+
+  view(): VersionView {
+    const placed = [...this.#serving, this.#spare].filter((isolate) => isolate !== undefined);
+    return {
+      key: this.key, function: this.#options.function, phase: this.#phase, ask: this.#askView(),
+      isolates: placed.map(({ id, use }) => ({ id, role: id === this.#spare?.id ? 'spare' : 'serving', inFlight: use.inFlight, lastUsedMs: use.lastUsedMs })),
+      starting: this.#threads.count - placed.length - this.#threads.ending, ending: this.#threads.ending,
+    };
+  }
+
+  begin(): void {
+    const ask = this.#ask;
+    this.#ask = undefined;
+    ask?.granted();
+  }
+
+  refuse(error: PilotlightError): void {
+    const ask = this.#ask;
+    this.#ask = undefined;
+    ask?.refused(error);
+  }
+
+  stopIsolate(id: number, why: 'idle' | 'room'): void {
+    const isolate = this.#find(id);
+    if (isolate === undefined) return;
+    if (this.#spare !== isolate) this.#wanted -= 1;
+    this.#takeOut(isolate);
+    // A spare that nothing runs beside would be the next to be idle.
+    if (this.#wanted === 0 && this.#next === 'asking') this.#dropAsk();
+    this.#leave(this.#endIdle(isolate, why));
   }
 
   /** An ingress thread says that the isolate's event loop does not turn. */
   stuck(id: number): void {
-    const isolate = [...this.#serving, this.#spare].find((candidate) => candidate?.id === id);
+    const isolate = this.#find(id);
     if (isolate !== undefined) this.#end(isolate, 'it did not notice that a request of it was over: its event loop does not turn');
   }
 
   hoarding(isolate: Isolate, grownBytes: number): void {
-    this.#end(isolate, `the host has grown by ${toMib(grownBytes)} while its event loop did not turn, limits.heapMiB is ${this.#options.setup.limits.heapMiB}`);
+    this.#end(isolate, `the host has grown by ${toMib(grownBytes)} while its event loop did not turn, limits.heapMiB is ${this.#options.limits.heapMiB}`);
   }
 
   lost(isolate: Isolate, reason: string): void {
@@ -120,9 +217,9 @@ export class VersionIsolates implements IsolateListener {
   }
 
   overMemory(isolate: Isolate, heapBytes: number, bufferBytes: number): void {
-    const { listener, setup } = this.#options;
+    const { listener, limits } = this.#options;
     if (!this.#holds(isolate)) return;
-    const text = `it holds ${toMib(heapBytes)} of heap and ${toMib(bufferBytes)} of buffers, limits.heapMiB is ${setup.limits.heapMiB}`;
+    const text = `it holds ${toMib(heapBytes)} of heap and ${toMib(bufferBytes)} of buffers, limits.heapMiB is ${limits.heapMiB}`;
     const retired = listener.retire(isolate);
     this.#vacate(isolate, text);
     this.#leave(this.#endRetired(isolate, retired));
@@ -136,11 +233,37 @@ export class VersionIsolates implements IsolateListener {
     return this.#options.listener.acquire(...ask);
   }
 
+  get #label(): string {
+    return versionLabel({ name: this.#options.function, version: this.#options.version });
+  }
+
+  #askView(): IsolateAsk | undefined {
+    if (this.#ask === undefined) return undefined;
+    const { kind, count, sinceMs } = this.#ask;
+    const { limits } = this.#options;
+    if (kind === 'deploy') return { kind, count, sinceMs, patienceMs: Math.min(limits.initTimeoutMs, PATIENCE_MAX_MS) };
+    // Whoever waits is told before his own deadline tells him less.
+    return { kind: this.serving < this.#wanted ? 'place' : 'spare', count, sinceMs, patienceMs: Math.min(limits.timeoutMs / 2, PATIENCE_MAX_MS) };
+  }
+
   async #endRetired(isolate: Isolate, retired: Promise<void>): Promise<void> {
-    const { listener, setup, clock } = this.#options;
-    await Promise.race([retired, new Promise<void>((resolve) => { clock.after(setup.limits.timeoutMs, resolve); })]);
+    const { listener, limits, clock } = this.#options;
+    await Promise.race([retired, new Promise<void>((resolve) => { clock.after(limits.timeoutMs, resolve); })]);
     listener.lose(isolate);
     await isolate.terminate();
+  }
+
+  /** Nothing is taken from it: what came to it a moment ago ends first, however long that takes. */
+  async #endIdle(isolate: Isolate, why: 'idle' | 'room'): Promise<void> {
+    const { listener, limits } = this.#options;
+    await Promise.race([listener.retire(isolate), isolate.ended]);
+    await isolate.close(limits.timeoutMs);
+    listener.lose(isolate);
+    listener.stopped(isolate, why);
+  }
+
+  #find(id: number): Isolate | undefined {
+    return [...this.#serving, this.#spare].find((candidate) => candidate?.id === id);
   }
 
   #holds(isolate: Isolate): boolean {
@@ -163,66 +286,105 @@ export class VersionIsolates implements IsolateListener {
   /** The isolate's place is free: the spare takes it, and a new spare starts. */
   #vacate(isolate: Isolate, reason: string): void {
     this.#replaced += 1;
-    this.#options.listener.warn(`an isolate of ${labelOf(this.#options.setup)} is replaced: ${reason}`);
+    this.#options.listener.warn(`an isolate of ${this.#label} is replaced: ${reason}`);
+    this.#takeOut(isolate);
+    this.#backOff.lost();
+    this.#nextReason = 'replace';
+    this.#fillPlaces();
+    this.#startNext();
+  }
+
+  #takeOut(isolate: Isolate): void {
     if (this.#spare === isolate) this.#spare = undefined;
     else this.#serving[this.#serving.indexOf(isolate)] = undefined;
-    this.#fillPlaces();
-    this.#startSpare();
+    this.#threads.leave(isolate);
   }
 
   #fillPlaces(): void {
-    const index = this.#serving.indexOf(undefined);
     const spare = this.#spare;
-    if (index === -1 || spare === undefined) return;
+    if (this.serving >= this.#wanted || spare === undefined) return;
+    const index = this.#serving.indexOf(undefined);
     this.#spare = undefined;
     this.#serving[index] = spare;
     this.#options.listener.promote(spare, index);
   }
 
-  #startSpare(): void {
-    if (this.#stopping.signal.aborted || this.#spareStart === 'under-way') return;
-    this.#spareStart = 'under-way';
-    const { clock } = this.#options;
-    const nowMs = clock.nowMs();
-    this.#recentMs = [...this.#recentMs.filter((atMs) => nowMs - atMs < RECENT_MS), nowMs];
-    const waitMs = backOffMs(this.#recentMs.length);
-    if (waitMs === 0) this.#leave(this.#addSpare());
-    else clock.after(waitMs, () => this.#leave(this.#addSpare()));
+  /** One at a time: it takes the place that stands empty, or becomes the spare. */
+  #startNext(): void {
+    if (this.#stopping.signal.aborted || this.#next !== 'none' || this.#wanted === 0 || this.#spare !== undefined) return;
+    const { waitMs } = this.#backOff;
+    this.#next = 'resting';
+    if (waitMs === 0) this.#askForNext();
+    else this.#options.clock.after(waitMs, () => this.#askForNext());
   }
 
-  async #addSpare(): Promise<void> {
-    const { listener, count } = this.#options;
+  #askForNext(): void {
+    this.#next = 'none';
+    if (this.#stopping.signal.aborted || this.#wanted === 0) return;
+    this.#next = 'asking';
+    this.#askFor({
+      kind: 'one', count: 1, sinceMs: this.#options.clock.nowMs(),
+      granted: () => this.#leave(this.#addNext()),
+      refused: (error) => this.#giveUp(error),
+    });
+  }
+
+  #askFor(ask: Ask): void {
+    this.#ask = ask;
+    this.#options.supply.changed(this);
+  }
+
+  #dropAsk(): void {
+    this.#ask = undefined;
+    this.#next = 'none';
+    this.#nextFor = undefined;
+  }
+
+  async #addNext(): Promise<void> {
+    const { listener } = this.#options;
+    this.#next = 'under-way';
     try {
       if (this.#stopping.signal.aborted) return;
-      const isolate = await this.#startOne('replace');
-      await listener.attach(isolate, count, 'spare');
-      // A place that stands empty needs it more than it needs warming.
-      if (!this.#serving.includes(undefined)) await listener.warm(count);
-      if (this.#stopping.signal.aborted) return await isolate.terminate();
-      if (isolate.isReady) this.#spare = isolate;
+      const started = await this.#threads.start(this, this.#nextReason, this.#stopping.signal, this.#nextFor);
+      this.#backOff.started();
+      this.#nextFor = undefined;
+      if (this.serving < this.#wanted) await this.#place(started);
+      else await this.#addSpare(started);
     } catch (error) {
-      if (!this.#stopping.signal.aborted) listener.warn(`a new isolate of ${labelOf(this.#options.setup)} could not start: ${toPlainError(error, 'BAD_HANDLER').message}`);
+      if (this.#stopping.signal.aborted) return;
+      listener.warn(`a new isolate of ${this.#label} could not start: ${toPlainError(error, 'BAD_HANDLER').message}`);
+      this.#backOff.lost();
+      if (this.serving === 0) this.#giveUp(this.#backOff.failed(error));
     } finally {
-      this.#spareStart = 'none';
+      this.#next = 'none';
+      this.#options.supply.changed(this);
     }
     this.#fillPlaces();
-    if (this.#spare === undefined) this.#startSpare();
+    this.#startNext();
   }
 
-  async #startOne(reason: IsolateRecord['reason']): Promise<Isolate> {
-    const { setup, readSecrets, listener } = this.#options;
-    const startMs = monotonicMs();
-    const tell = (errorCode: ErrorCode | undefined): void => listener.started({
-      function: setup.function, version: setup.version, startMs, endMs: monotonicMs(), reason, ...(errorCode !== undefined && { errorCode }),
-    });
-    try {
-      const isolate = await startIsolate({ ...setup, secrets: await readSecrets() }, this, this.#stopping.signal);
-      tell(undefined);
-      return isolate;
-    } catch (error) {
-      tell(toPlainError(error, 'BAD_HANDLER').code);
-      throw error;
-    }
+  async #place({ isolate, note }: Started): Promise<void> {
+    if (!isolate.isReady || this.#stopping.signal.aborted) return isolate.terminate();
+    const index = this.#serving.indexOf(undefined);
+    this.#serving[index] = isolate;
+    await this.#options.listener.attach(isolate, index, 'serving', note);
+  }
+
+  async #addSpare({ isolate, note }: Started): Promise<void> {
+    const { listener, count } = this.#options;
+    await listener.attach(isolate, count, 'spare', note);
+    // A place that stands empty needs it more than it needs warming.
+    if (this.serving >= this.#wanted) await listener.warm(count);
+    if (this.#stopping.signal.aborted || this.#wanted === 0) return isolate.terminate();
+    if (isolate.isReady) this.#spare = isolate;
+  }
+
+  /** Those who wait are told; the next request asks again. */
+  #giveUp(error: PilotlightError): void {
+    this.#wanted = this.serving;
+    this.#dropAsk();
+    this.#options.listener.refuse(error);
+    this.#startNext();
   }
 
   /** Ends on its own; `stop` waits for it. */
@@ -234,8 +396,4 @@ export class VersionIsolates implements IsolateListener {
 
 function toMib(bytes: number): string {
   return `${Math.round(bytes / 1024 / 1024)} MiB`;
-}
-
-function labelOf(setup: Pick<IsolateSetup, 'function' | 'version'>): string {
-  return `${setup.function}@${setup.version.slice(0, 8)}`;
 }

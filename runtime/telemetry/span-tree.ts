@@ -1,6 +1,6 @@
 // Turns what happened into spans, after it has happened: pure, so that the waterfall a person reads and the
 // spans that are exported are the same thing. Nesting is that of the reference on telemetry:
-// `POST /digits` > `invoke digits` > `acquire` > (`load` > `warm`), `queue`, `execute`.
+// `POST /digits` > `isolate` > `start`, `invoke digits` > `acquire` > (`load` > `warm`), `queue`, `execute`.
 import type { LoadRecord, RequestRecord, RolloutRecord, RunRecord } from '../records.ts';
 import { ATTRIBUTES as A } from './names.ts';
 
@@ -32,11 +32,15 @@ export interface KnownLoad {
 
 export type FindLoad = (loadId: string) => KnownLoad | undefined;
 
+/** The trace that holds a start's span, once it is known. */
+export type FindStart = (startId: string) => string | undefined;
+
 const span = (name: string, startMs: number, endMs: number, more: Partial<Span> = {}): Span => ({
   name, kind: 'internal', startMs, endMs, attributes: {}, links: [], children: [], ...more,
 });
 
-export function requestSpan(record: RequestRecord, findLoad: FindLoad): Span {
+export function requestSpan(record: RequestRecord, findLoad: FindLoad, findStart: FindStart = () => undefined): Span {
+  const wait = waitSpan(record, findStart);
   const invoke = invokeSpan(record, findLoad);
   return span(record.route === undefined ? record.method : `${record.method} ${pathOf(record.route)}`, record.arrivedMs, record.endedMs, {
     kind: 'server',
@@ -49,8 +53,21 @@ export function requestSpan(record: RequestRecord, findLoad: FindLoad): Span {
       ...(record.golden ? { [A.golden]: true } : {}),
     },
     ...(record.status >= 500 ? { error: record.errorCode ?? String(record.status) } : {}),
-    children: invoke === undefined ? [] : [invoke],
+    children: [wait, invoke].filter((child) => child !== undefined),
   });
+}
+
+/** The wait for an isolate. The one whose need started it holds the whole start, the others link to it. */
+function waitSpan({ wait, function: name = '' }: RequestRecord, findStart: FindStart): Span | undefined {
+  if (wait === undefined) return undefined;
+  const { start, fromMs, untilMs, startId, startMs, readyMs } = wait;
+  const attributes = { [A.faasName]: name, [A.start]: start };
+  if (startId === undefined || startMs === undefined || readyMs === undefined) return span('isolate', fromMs, untilMs, { attributes });
+  if (start === 'cold') {
+    return span('isolate', fromMs, untilMs, { attributes, children: [span('start', startMs, readyMs, { spanId: startId, attributes: { [A.faasName]: name } })] });
+  }
+  const traceId = findStart(startId);
+  return span('isolate', fromMs, untilMs, { attributes, links: traceId === undefined ? [] : [{ traceId, spanId: startId }] });
 }
 
 function loadSpan(record: LoadRecord): Span {

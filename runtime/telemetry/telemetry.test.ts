@@ -46,6 +46,22 @@ describe('telemetry', () => {
     assert.deepEqual(joined?.root.children[0]?.children[0]?.links, [{ traceId: '1'.repeat(32), spanId: loadId }]);
   });
 
+  test('the request that an isolate was started for holds the start, one that waited for it links to it', () => {
+    const { telemetry, exported, meter } = setUp();
+    const startId = '5'.repeat(16);
+    const wait = { fromMs: 1000.1, untilMs: 1002, startId, startMs: 1000.2, readyMs: 1001.9 };
+    meter.record(requestRecord({ requestId: 'joined', traceId: '4'.repeat(32), start: 'joined', wait: { ...wait, start: 'joined' } }));
+    meter.record(requestRecord({ start: 'cold', wait: { ...wait, start: 'cold' } }));
+    meter.flush();
+    meter.record(requestRecord({ sampled: true }));
+    meter.flush();
+    const [cold, joined] = ['1', '4'].map((digit) => exported.find(({ identity }) => identity.traceId.startsWith(digit))?.root);
+    assert.deepEqual(cold === undefined ? undefined : namesOf(cold), { 'POST /digits': [{ isolate: ['start'] }, 'invoke digits'] });
+    assert.equal(cold?.children[0]?.children[0]?.spanId, startId);
+    assert.deepEqual(joined?.children[0]?.links, [{ traceId: '1'.repeat(32), spanId: startId }]);
+    assert.deepEqual(telemetry.findTrace('joined')?.span.children[0]?.links, joined?.children[0]?.links);
+  });
+
   test('a joined request that ends before the cold one is exported with its link as soon as the cold one has ended', () => {
     const { telemetry, exported, meter } = setUp();
     const loadId = '3'.repeat(16);

@@ -121,13 +121,15 @@ export class Telemetry {
   }
 
   #lacksLink(record: RequestRecord): boolean {
+    const { wait } = record;
+    if (wait?.start === 'joined' && wait.startId !== undefined && this.#book.findStart(wait.startId) === undefined) return true;
     return record.runs.some((run) => run.start === 'joined' && run.loadId !== undefined && this.#book.findLoad(run.loadId)?.traceId === undefined);
   }
 
   #exportNow(records: readonly RequestRecord[]): void {
     for (const record of records) {
       const parentSpanId = record.traceparent?.split('-')[2];
-      this.#options.spanExport?.export(requestSpan(record, this.#book.findLoad), {
+      this.#options.spanExport?.export(requestSpan(record, this.#book.findLoad, this.#book.findStart), {
         traceId: record.traceId, ...(parentSpanId === undefined ? {} : { parentSpanId }),
       });
     }

@@ -1,10 +1,11 @@
 // The latest kept requests and loads, in memory: what `why` and the waterfall read. Bounded; the oldest leave
 // first.
 import type { LoadRecord, RequestRecord } from '../records.ts';
-import { requestSpan, type FindLoad, type KnownLoad, type Span } from './span-tree.ts';
+import { requestSpan, type FindLoad, type FindStart, type KnownLoad, type Span } from './span-tree.ts';
 
 const REQUESTS_MAX = 1_000;
 const LOADS_MAX = 200;
+const STARTS_MAX = 1_000;
 
 export interface KeptTrace {
   readonly record: RequestRecord;
@@ -15,6 +16,11 @@ export class TraceBook {
   readonly #requests = new Map<string, RequestRecord>();
   readonly #loads = new Map<string, KnownLoad>();
 
+  /** Traces by isolate start. */
+  readonly #starts = new Map<string, string>();
+
+  readonly findStart: FindStart = (startId) => this.#starts.get(startId);
+
   readonly findLoad: FindLoad = (loadId) => this.#loads.get(loadId);
 
   addLoad(record: LoadRecord): void {
@@ -23,6 +29,8 @@ export class TraceBook {
 
   addRequest(record: RequestRecord): void {
     keepLatest(this.#requests, record.requestId, record, REQUESTS_MAX);
+    const { wait } = record;
+    if (wait?.start === 'cold' && wait.startId !== undefined) keepLatest(this.#starts, wait.startId, record.traceId, STARTS_MAX);
     for (const run of record.runs) {
       const load = run.loadId === undefined ? undefined : this.#loads.get(run.loadId);
       if (run.start === 'cold' && load !== undefined) this.#loads.set(load.record.loadId, { ...load, traceId: record.traceId });
@@ -40,7 +48,7 @@ export class TraceBook {
   }
 
   #drawn(record: RequestRecord): KeptTrace {
-    return { record, span: requestSpan(record, this.findLoad) };
+    return { record, span: requestSpan(record, this.findLoad, this.findStart) };
   }
 }
 

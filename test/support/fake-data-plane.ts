@@ -1,6 +1,6 @@
 // A data plane without threads: it keeps count of what runs and what is published, so that a test can say that nothing
 // was left behind.
-import type { FunctionVersion } from '../../runtime/function.ts';
+import type { DeclaredVersion, FunctionVersion } from '../../runtime/function.ts';
 import type { DataPlane, GoldenAnswer, GoldenRequest, Health, ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RouteTable } from '../../runtime/router/table.ts';
 
@@ -14,6 +14,8 @@ export class FakeDataPlane implements DataPlane {
   health: Health | undefined;
   table: RouteTable = { generation: 0, entries: [], splits: [] };
   readonly running = new Map<string, FunctionVersion>();
+  /** Those that start when a request comes, as this says. */
+  readonly declared = new Map<string, { readonly version: DeclaredVersion; readonly prepare: () => Promise<FunctionVersion> }>();
   readonly secrets = new Map<string, Readonly<Record<string, string>>>();
   readonly sent: { readonly version: string; readonly isolate: number; readonly request: GoldenRequest }[] = [];
   starts = 0;
@@ -25,6 +27,10 @@ export class FakeDataPlane implements DataPlane {
     if (!this.running.has(id)) this.starts++;
     this.running.set(id, version);
     this.secrets.set(id, secrets);
+  }
+
+  declare(version: DeclaredVersion, _readSecrets: ReadSecrets, prepare: () => Promise<FunctionVersion>): void {
+    this.declared.set(`${version.name}@${version.version}`, { version, prepare });
   }
 
   async golden(version: FunctionVersion, index: number, request: GoldenRequest): Promise<GoldenAnswer> {
@@ -46,6 +52,7 @@ export class FakeDataPlane implements DataPlane {
   async stop(name: string, version: string): Promise<void> {
     await this.before('stop', `${name}@${version}`);
     this.running.delete(`${name}@${version}`);
+    this.declared.delete(`${name}@${version}`);
   }
 
   announce(health: Health): void {
@@ -58,7 +65,9 @@ export class FakeDataPlane implements DataPlane {
   }
 
   snapshot() {
-    return [...this.running.values()].map(({ name, version, isolates }) => ({ name, version, isolates, inFlight: 0, replaced: 0 }));
+    const running = [...this.running.values()].map(({ name, version, isolates }) => ({ name, version, isolates, inFlight: 0, lastUsedMs: 0, replaced: 0 }));
+    const declared = [...this.declared.values()].map(({ version: { name, version } }) => ({ name, version, isolates: 0, inFlight: 0, lastUsedMs: undefined, replaced: 0 }));
+    return [...running, ...declared];
   }
 
   /** `digits@<version>` of each route, each once: what traffic meets. */

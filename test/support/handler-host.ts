@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventEmitter } from 'node:events';
 import type { FunctionVersion, Limits } from '../../runtime/function.ts';
-import { DataPlaneThreads, type DataPlaneOptions, type LogEvent } from '../../runtime/ingress/data-plane.ts';
+import { DataPlaneThreads, type DataPlaneOptions, type IsolateStopped, type LogEvent } from '../../runtime/ingress/data-plane.ts';
 import type { IsolateRecord, RequestRecord } from '../../runtime/records.ts';
 import type { RouteEntry, RouteSplit, Share } from '../../runtime/router/table.ts';
 
@@ -30,35 +30,38 @@ export class HandlerHost {
   readonly records: RequestRecord[] = [];
   readonly logs: LogEvent[] = [];
   readonly isolates: IsolateRecord[] = [];
+  readonly stopped: IsolateStopped[] = [];
   readonly #news = new EventEmitter();
   readonly #folder: string;
   readonly #entries: RouteEntry[] = [];
   readonly #splits = new Map<string, RouteSplit>();
   #generation = 0;
 
-  private constructor(plane: DataPlaneThreads, folder: string, kept: Pick<HandlerHost, 'records' | 'logs' | 'isolates'>, news: EventEmitter) {
+  private constructor(plane: DataPlaneThreads, folder: string, kept: Pick<HandlerHost, 'records' | 'logs' | 'isolates' | 'stopped'>, news: EventEmitter) {
     this.plane = plane;
     this.#folder = folder;
     this.records = kept.records;
     this.logs = kept.logs;
     this.isolates = kept.isolates;
+    this.stopped = kept.stopped;
     this.#news = news;
   }
 
   static async open(options: Partial<DataPlaneOptions> = {}): Promise<HandlerHost> {
     const news = new EventEmitter();
-    const kept = { records: [] as RequestRecord[], logs: [] as LogEvent[], isolates: [] as IsolateRecord[] };
+    const kept = { records: [] as RequestRecord[], logs: [] as LogEvent[], isolates: [] as IsolateRecord[], stopped: [] as IsolateStopped[] };
     const keep = <T>(list: T[], item: T): void => {
       list.push(item);
       news.emit('news');
     };
     const plane = await DataPlaneThreads.open({
-      listen: [{ host: '127.0.0.1', port: 0 }], engine: undefined, traceSampling: 0, bodyIdleTimeoutMs: 5000, connectionsMax: 1000,
+      listen: [{ host: '127.0.0.1', port: 0 }], engine: undefined, traceSampling: 0, bodyIdleTimeoutMs: 5000, connectionsMax: 1000, isolateIdleMs: 0, isolatesMax: 1000,
       sink: { url: new URL('./posting-sink.js', import.meta.url).href, settings: undefined },
       acquire: () => Promise.reject(new Error('this test has no pools')),
       onFatal: (error) => { throw error; },
       onLog: (event) => keep(kept.logs, event),
       onIsolate: (record) => keep(kept.isolates, record),
+      onIsolateStopped: (stopped) => keep(kept.stopped, stopped),
       onSink: (_thread, message) => keep(kept.records, message as RequestRecord),
       ...options,
     });
@@ -79,6 +82,14 @@ export class HandlerHost {
   async serve(source: string, options: HandlerOptions = {}): Promise<FunctionVersion> {
     const version = await this.write(source, options);
     await this.plane.start(version, async () => options.secrets ?? {}, 'deploy');
+    await this.route(version);
+    return version;
+  }
+
+  /** Routes to the handler, which starts when it is asked for. */
+  async declare(source: string, options: HandlerOptions = {}): Promise<FunctionVersion> {
+    const version = await this.write(source, options);
+    this.plane.declare(version, async () => options.secrets ?? {}, async () => version);
     await this.route(version);
     return version;
   }
