@@ -259,7 +259,8 @@ class Load {
     for (;;) {
       const ssize_t n = recv(one.fd, buffer, sizeof buffer, 0);
       if (n < 0 && errno == EAGAIN) return;
-      if (n <= 0) return Drop(one);
+      // What comes unasked, a 408 for a connection that was never used, answers nothing.
+      if (n <= 0 || !one.busy) return Drop(one);
       one.answer.append(buffer, static_cast<size_t>(n));
       int status = 0;
       bool closes = false;

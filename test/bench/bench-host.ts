@@ -26,6 +26,8 @@ interface ReadyLine {
 
 export interface BenchHostOptions {
   readonly flags?: readonly string[];
+  /** A folder that holds something already; default: a new one. */
+  readonly store?: string;
 }
 
 export class BenchHost implements AsyncDisposable {
@@ -42,8 +44,8 @@ export class BenchHost implements AsyncDisposable {
     this.#admin = admin;
   }
 
-  static async start(scratch: Scratch, { flags = [] }: BenchHostOptions = {}): Promise<BenchHost> {
-    const store = await scratch.subfolder(`store-${performance.now()}`);
+  static async start(scratch: Scratch, { flags = [], store: given }: BenchHostOptions = {}): Promise<BenchHost> {
+    const store = given ?? await scratch.subfolder(`store-${performance.now()}`);
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PILOTLIGHT_') && name !== 'PORT'));
     const child = spawn(process.execPath, [CLI, 'serve', '--store', store, '--port', '0', '--admin-port', '0', ...flags], {
       cwd: scratch.folder, env, stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,4 +1,5 @@
 // All benchmarks, in the order in which they run.
+import { churnReal } from './churn-real.ts';
 import { completion } from './completion.ts';
 import { firstRequest } from './first-request.ts';
 import { hop } from './hop.ts';
@@ -8,6 +9,7 @@ import { loadBeside } from './load-beside.ts';
 import type { BenchCase } from './measure.ts';
 import { redeploy } from './redeploy.ts';
 import { restart } from './restart.ts';
+import { scale } from './scale.ts';
 import { slotsMemory } from './slots-memory.ts';
 import { smallModel } from './small-model.ts';
 import { stampede } from './stampede.ts';
@@ -16,5 +18,5 @@ import { warmWay } from './warm-way.ts';
 
 export const CASES: readonly BenchCase[] = [
   throughputHeavy, isolation, hop, smallModel, firstRequest, redeploy, slotsMemory, completion, restart,
-  stampede, loadBeside, warmWay, leak,
+  stampede, loadBeside, warmWay, leak, scale, churnReal,
 ];

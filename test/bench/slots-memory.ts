@@ -1,17 +1,14 @@
 // What slots and loads leave in memory: slots share one copy of the weights, and an unloaded model gives its bytes back.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { BenchHost } from './bench-host.ts';
 import { compare, interleave, report, type BenchCase } from './measure.ts';
 import { NO_WEIGHTS, WEIGHTS_64_MIB, writeRawFunction, type RawFunction, type RawModel } from './raw-function.ts';
+import { settledBytes } from './resident-memory.ts';
 import { Scratch } from './scratch.ts';
 
 const MIB = 2 ** 20;
 const WEIGHTS_BYTES = 64 * MIB;
 const SLOTS = 4;
 const NAME = 'weights';
-/** Collections and freed pages need a moment to be seen. */
-const SETTLE_MS = 1500;
 
 interface Versions {
   readonly empty: RawFunction;
@@ -58,10 +55,4 @@ async function memoryOf(scratch: Scratch, { empty, heavy }: Versions): Promise<{
   await bytesWith(empty);
   await bytesWith(heavy);
   return { loadedBytes: loaded - idle, leftBytes: (await bytesWith(empty)) - idle };
-}
-
-async function settledBytes(host: BenchHost): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(host.hostPid)]);
-  return Number(stdout) * 1024;
 }
