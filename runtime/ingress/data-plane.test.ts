@@ -208,6 +208,8 @@ test('a malformed request, a head that is too large and a wrong host are refused
     ['GET /hello HTTP/1.1\r\nHost: a\r\nX: ' + 'y'.repeat(20_000) + '\r\n\r\n', 431, 'HEADERS_TOO_LARGE'],
     ['NONSENSE\r\n\r\n', 400, 'BAD_REQUEST'],
     ['GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n', 400, 'BAD_REQUEST'],
+    ['GET /hello HTTP/1.1\r\n\r\n', 400, 'BAD_REQUEST'],
+    ['GET /nowhere HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n', 404, 'NO_ROUTE'],
     ['GET hello HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'BAD_REQUEST'],
     ['POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n', 400, 'BAD_REQUEST'],
   ] as const;
@@ -217,7 +219,8 @@ test('a malformed request, a head that is too large and a wrong host are refused
     const answer = await raw.answer();
     assert.equal(answer.status, status, text.slice(0, 60));
     assert.equal(answer.headers['content-type'], 'application/problem+json');
-    assert.equal(JSON.parse(answer.body).code, code);
+    const problem = JSON.parse(answer.body) as { code: string; requestId: string };
+    assert.deepEqual([problem.code, problem.requestId], [code, answer.headers['pilotlight-request-id']], text.slice(0, 60));
     raw.destroy();
   }
 });

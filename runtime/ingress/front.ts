@@ -60,6 +60,7 @@ export class Front {
 
   #route(exchange: Exchange, request: IncomingMessage, fields: RequestFields, door: Door): void {
     const method = request.method ?? 'GET';
+    if (fields.host === undefined && request.httpVersion === '1.1') throw new PilotlightError('BAD_REQUEST', 'the request has no Host header; HTTP/1.1 asks for one');
     const { url, path } = parseTarget(request.url ?? '/', fields.host);
     if (door === 'private') return exchange.serve(this.#goldenDestination(fields.goldenTarget, url, method, path));
     if (path.startsWith('/v2/') || path === '/v2') return this.#reserved(exchange, method, path);

@@ -23,6 +23,8 @@ export function createHttpServer({ connectionsMax, onRequest }: HttpServerOption
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     maxHeaderSize: HEADER_BYTES_MAX, connectionsCheckingInterval: CHECK_INTERVAL_MS, noDelay: true,
+    // Node's own refusal has no code and no request id; the front gives one that has.
+    requireHostHeader: false,
   });
   server.maxConnections = connectionsMax + SURPLUS_MAX;
   const isSurplus = watchSurplus(server, connectionsMax);
@@ -32,6 +34,8 @@ export function createHttpServer({ connectionsMax, onRequest }: HttpServerOption
   };
   server.on('request', (request, response) => take(request, response, 'nothing'));
   server.on('checkContinue', (request, response) => take(request, response, 'continue'));
+  // Node would refuse all other expectations, without a code; the standard lets them be ignored.
+  server.on('checkExpectation', (request, response) => take(request, response, 'nothing'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerClientError(error, socket));
   return server;
 }

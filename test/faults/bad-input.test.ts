@@ -124,7 +124,7 @@ const MISTAKES: readonly Mistake[] = [
     source: { manifest: { routes: ['/right/:what'] } },
   },
   { what: 'a route of the protocol', source: { manifest: { routes: ['GET /v2/models'] } }, told: /BAD_MANIFEST: .*\/v2\// },
-  { what: 'a secret that is not set', source: { manifest: { secrets: ['API_KEY'] } }, told: /.*API_KEY.*pilotlight secret put wrong API_KEY/ },
+  { what: 'a secret that is not set', source: { manifest: { secrets: ['API_KEY'] } }, told: /BAD_MANIFEST: .*API_KEY.*pilotlight secret put wrong API_KEY/ },
 ];
 
 describe('a deploy that cannot be', () => {
@@ -184,6 +184,7 @@ describe('a request that cannot be', () => {
 
   test('a path, a method and a version that nobody serves are 404 and 405 with what would do', TIME, async () => {
     assert.match(await problemOf(await host.ask('/nowhere')), /404 NO_ROUTE: .*"\/nowhere"/);
+    assert.match(await problemOf(await host.ask('/v2/health/live', { method: 'POST' })), /405 BAD_METHOD: POST .*; GET, HEAD would do/);
     assert.match(await problemOf(await host.ask('/right/right', { headers: { 'pilotlight-version': 'right@00000000' } })), /404 NO_VERSION: .*right@00000000.*right@[0-9a-f]{8}/);
   });
 });
