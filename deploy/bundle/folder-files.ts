@@ -86,12 +86,17 @@ async function refuseLinks(folder: string, inner: string, field: string): Promis
     try {
       stats = await lstat(place);
     } catch (error) {
-      throw new PilotlightError('BAD_BUNDLE', `${field}: there is no file ${place} (${describeThrown(error)})`, { cause: error });
+      throw new PilotlightError('BAD_BUNDLE', `${field}: ${whyNotThere(place, error)}`, { cause: error });
     }
     if (stats.isSymbolicLink()) throw new PilotlightError('BAD_BUNDLE', `${field}: ${place} is a symbolic link; put the file itself there`);
   }
   if (stats === undefined) throw new PilotlightError('BAD_BUNDLE', `${field}: the path is empty`);
   return stats;
+}
+
+function whyNotThere(place: string, error: unknown): string {
+  const isMissing = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  return isMissing ? `there is no file ${place}; put it there, or correct the manifest` : `cannot look at ${place}: ${describeThrown(error)}`;
 }
 
 function kindOf(stats: Stats): string {

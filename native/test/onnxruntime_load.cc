@@ -71,6 +71,15 @@ TEST("an operator that nobody knows is named") {
   const Status refusal = Refusal(ModelFile("unknown-operator.onnx"));
   CHECK_EQUAL(refusal.code, Code::kBadModel);
   CHECK_CONTAINS(refusal.message, "Frobnicate");
+  CHECK_CONTAINS(refusal.message, "; export it with operators that this ONNX Runtime has");
+}
+
+TEST("a file that is no model is told with what would do, and without the engine's own source") {
+  for (const char* name : {"truncated.onnx", "empty.onnx"}) {
+    const Status refusal = Refusal(ModelFile(name));
+    CHECK_CONTAINS(refusal.message, "; the file is no whole ONNX model: export or copy it again");
+    CHECK_EQUAL(refusal.message.find("onnxruntime_src"), std::string::npos);
+  }
 }
 
 TEST("an output that is no tensor is named") {

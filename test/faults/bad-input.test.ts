@@ -72,8 +72,8 @@ const MISTAKES: readonly Mistake[] = [
     what: 'a field whose time has not come',
     source: { manifest: { models: { ADD: { path: 'model.onnx', batch: { maxSize: 4 } } } } }, told: /BAD_MANIFEST: .*models\.ADD\.batch .*not supported yet/,
   },
-  { what: 'a handler that is not there', source: { manifest: { main: 'nowhere.ts' } }, told: /BAD_BUNDLE: main.*nowhere\.ts/ },
-  { what: 'a model that is not there', source: { manifest: MODEL_MANIFEST }, told: /BAD_BUNDLE: models\.ADD\.path.*model\.onnx/ },
+  { what: 'a handler that is not there', source: { manifest: { main: 'nowhere.ts' } }, told: /BAD_BUNDLE: main.*nowhere\.ts; put it there, or correct the manifest/ },
+  { what: 'a model that is not there', source: { manifest: MODEL_MANIFEST }, told: /BAD_BUNDLE: models\.ADD\.path.*model\.onnx; put it there/ },
   { what: 'a golden body that is not there', source: { manifest: { warm: [{ request: 'POST /wrong', body: 'body.png' }] } }, told: /BAD_BUNDLE: warm\[0\]\.body.*body\.png/ },
   { what: 'fault 14: a syntax error in the handler', source: { handler: 'export default {\n  fetch( { };' }, told: /BAD_HANDLER: .*handler\.ts:\d+:\d+/ },
   { what: 'fault 14: a handler that throws when it is imported', source: { handler: `throw new Error('no luck'); export default {};` }, told: /BAD_HANDLER: .*no luck/ },
@@ -87,13 +87,13 @@ const MISTAKES: readonly Mistake[] = [
     source: { handler: 'await new Promise((resolve) => setTimeout(resolve, 60_000)); export default { fetch() {} };', manifest: { limits: { initTimeoutMs: 500 } } },
   },
   {
-    what: 'fault 4: a file that is no ONNX model', told: /BAD_MODEL: .*ADD.*model\.onnx/,
+    what: 'fault 4: a file that is no ONNX model', told: /BAD_MODEL: .*ADD.*model\.onnx: .*; the file is no whole ONNX model: .*export or copy it again/,
     source: { manifest: MODEL_MANIFEST, files: { 'model.onnx': 'this is text' } },
   },
   { what: 'fault 4: a model that breaks off', told: /BAD_MODEL: .*ADD.*model\.onnx/, source: { manifest: MODEL_MANIFEST, files: { 'model.onnx': tiny('truncated.onnx') } } },
-  { what: 'fault 4: an empty model file', told: /BAD_MODEL: .*ADD.*model\.onnx/, source: { manifest: MODEL_MANIFEST, files: { 'model.onnx': '' } } },
+  { what: 'fault 4: an empty model file', told: /BAD_MODEL: .*ADD.*model\.onnx: [^/]*; the file is no whole ONNX model: /, source: { manifest: MODEL_MANIFEST, files: { 'model.onnx': '' } } },
   {
-    what: 'fault 4: an operator that ONNX Runtime does not know', told: /BAD_MODEL: .*ADD.*Frobnicate/,
+    what: 'fault 4: an operator that ONNX Runtime does not know', told: /BAD_MODEL: .*ADD.*Frobnicate.*; export it with operators that .* has, or .*onnxruntimeLibrary/,
     source: { manifest: MODEL_MANIFEST, files: { 'model.onnx': tiny('unknown-operator.onnx') } },
   },
   {

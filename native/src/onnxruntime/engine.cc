@@ -55,10 +55,44 @@ Code LoadCode(const Failure& failure) {
   return is_machine ? Code::kLoadFailed : Code::kBadModel;
 }
 
-// Without the path, which our own text has named already.
+// Without the path, which our own text has named already, and the place in ONNX Runtime's source: file, line and signature.
 std::string Reason(const Failure& failure, const std::string& path) {
+  std::string text = failure.text;
   const std::string prefix = "Load model from " + path + " failed:";
-  return failure.text.rfind(prefix, 0) == 0 ? failure.text.substr(prefix.size()) : failure.text;
+  if (text.rfind(prefix, 0) == 0) text.erase(0, prefix.size());
+  if (text.rfind("/onnxruntime_src/", 0) == 0) {
+    const size_t end = text.rfind(") ");
+    if (end != std::string::npos) text.erase(0, end + 2);
+  }
+  while (!text.empty() && (text.back() == '.' || text.back() == '\n')) text.pop_back();
+  return text;
+}
+
+struct Remedy {
+  const char* sign;  // of the fault, in the engine's text
+  const char* advice;
+};
+
+constexpr char kNotWhole[] = "; the file is no whole ONNX model: export or copy it again (Git LFS may have left a pointer in its place)";
+constexpr char kOtherOperators[] = "; export it with operators that this ONNX Runtime has, or name another library by the setting onnxruntimeLibrary";
+constexpr char kOlderFormat[] = "; export it for an older opset, or name a newer library by the setting onnxruntimeLibrary";
+
+constexpr Remedy kRemedies[] = {
+    {"Protobuf parsing failed", kNotWhole},
+    {"does not have a graph", kNotWhole},
+    {"No Op registered", kOtherOperators},
+    {"is not a registered function/op", kOtherOperators},
+    {"Could not find an implementation", kOtherOperators},
+    {"Unsupported model IR version", kOlderFormat},
+    {"released onnx opset versions", kOlderFormat},
+};
+
+// What would do, where the engine's text lets it be told.
+std::string Advice(const Failure& failure) {
+  for (const Remedy& remedy : kRemedies) {
+    if (failure.text.find(remedy.sign) != std::string::npos) return remedy.advice;
+  }
+  return "";
 }
 
 // What the log adds to a failure: warnings that came before it, without the failure's own text.
@@ -103,7 +137,7 @@ Loaded OnnxEngine::Load(const EngineSpec& spec) {
   Calls ok;
   SessionHandle session;
   if (!OpenSession(ok, *environment.value, spec, &session)) {
-    return Loaded::Error(LoadCode(ok.failure()), tried + Reason(ok.failure(), spec.path) + Context(ok.failure(), log.text()));
+    return Loaded::Error(LoadCode(ok.failure()), tried + Reason(ok.failure(), spec.path) + Context(ok.failure(), log.text()) + Advice(ok.failure()));
   }
   Result<Signature> signature = ReadSignature(*environment.value, session.get());
   if (!signature.ok()) return Loaded::Error(signature.status.code, tried + signature.status.message);
