@@ -61,10 +61,10 @@ int InChild(int descriptor, Work work) {
 TEST("a fault names the pool of its own thread, and the signal is what it was") {
   const int descriptor = NewRecord();
   const int ended_by = InChild(descriptor, [] {
-    const AtWork beside(3);
+    const AtWork beside(WorkPlaceOfThisThread(), 3);
     std::thread([] {
-      { const AtWork before(6); }
-      const AtWork now(7);
+      { const AtWork before(WorkPlaceOfThisThread(), 6); }
+      const AtWork now(WorkPlaceOfThisThread(), 7);
       std::abort();
     }).join();
   });
@@ -81,9 +81,9 @@ TEST("a fault names the pool of its own thread, and the signal is what it was") 
 TEST("a fault of a thread that works for no pool names none, and who was at work is there") {
   const int descriptor = NewRecord();
   const int ended_by = InChild(descriptor, [] {
-    { const AtWork over(4); }
+    { const AtWork over(WorkPlaceOfThisThread(), 4); }
     std::thread([] {
-      const AtWork now(5);
+      const AtWork now(WorkPlaceOfThisThread(), 5);
       std::thread([] { std::abort(); }).join();
     }).join();
   });
@@ -97,8 +97,8 @@ TEST("a fault of a thread that works for no pool names none, and who was at work
 TEST("places of threads that have ended are used again") {
   const int descriptor = NewRecord();
   const int ended_by = InChild(descriptor, [] {
-    for (int round = 0; round < 2000; ++round) std::thread([] { const AtWork now(1); }).join();
-    const AtWork last(9);
+    for (int round = 0; round < 2000; ++round) std::thread([] { const AtWork now(WorkPlaceOfThisThread(), 1); }).join();
+    const AtWork last(WorkPlaceOfThisThread(), 9);
     kill(getpid(), SIGKILL);
   });
   CHECK_EQUAL(ended_by, SIGKILL);
@@ -114,5 +114,5 @@ TEST("a record of another size is refused") {
   CHECK(status.message.find("4096 bytes instead of 65536") != std::string::npos);
   close(descriptor);
   CHECK(!OpenWorkRecord(-1).ok());
-  const AtWork unread(1);
+  const AtWork unread(WorkPlaceOfThisThread(), 1);
 }

@@ -18,8 +18,8 @@ namespace {
 // Warm-ups that may wait for one slot: control sends them one by one, so this is only a bound.
 constexpr size_t kOwnJobsMax = 64;
 
-Status RunGuarded(Slot& slot, Job& job) {
-  const AtWork at_work(job.pool);
+Status RunGuarded(Slot& slot, Job& job, WorkPlace& place) {
+  const AtWork at_work(place, job.pool);
   RunRequest request;
   request.inputs = &job.inputs;
   request.wanted = job.wanted.empty() ? nullptr : &job.wanted;
@@ -131,6 +131,7 @@ void Pool::Call(Runner& runner) {
 
 // The life of a slot's thread. One lock a job while jobs come; the job is reported before the next one runs.
 void Pool::Serve(Runner& runner) {
+  runner.place = &WorkPlaceOfThisThread();
   std::shared_ptr<Job> job = WaitForJob(runner);
   while (job != nullptr) {
     Run(runner, *job);
@@ -193,7 +194,7 @@ void Pool::RunOnSlot(Runner& runner, Job& job) {
   if (late != Code::kOk) return EndJob(job, late, start, options_);
 
   job.started_ns = start;
-  Status status = RunGuarded(*runner.slot, job);
+  Status status = RunGuarded(*runner.slot, job, *runner.place);
   job.ended_ns = MonotonicNs();
 
   // An engine that is told to stop may call that a failure, or finish in time.

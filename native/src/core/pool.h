@@ -12,6 +12,7 @@
 #include "core/pool_entry.h"
 #include "core/run_tokens.h"
 #include "core/usual_run.h"
+#include "core/work_record.h"
 
 namespace pilotlight {
 
@@ -50,6 +51,7 @@ class Pool {
     std::unique_ptr<Slot> slot;
     std::thread thread;
     RunTokens::Waiter token;
+    WorkPlace* place = nullptr;  // of its thread alone, as the next
     bool has_run = false;  // of its thread alone
 
     // Under the pool's mutex:

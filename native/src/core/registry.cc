@@ -115,7 +115,7 @@ Result<LoadOutcome> ProcessRegistry::LoadNow(const PoolOptions& options) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (Find(entry) != nullptr) return Result<LoadOutcome>::Error(Code::kLoadFailed, "pool " + options.key + " is loaded already");
   }
-  const AtWork at_work(Intern(options.key));
+  const AtWork at_work(WorkPlaceOfThisThread(), Intern(options.key));
   auto loaded = LoadPool(options, *backend.value, entry, tokens_);
   if (!loaded.ok()) return {std::move(loaded.status), {}};
 

@@ -107,11 +107,9 @@ Status OpenWorkRecord(int descriptor) {
   return Status::Ok();
 }
 
-AtWork::AtWork(PoolIndex pool) : place_([] {
+WorkPlace& WorkPlaceOfThisThread() {
   thread_local const ThisThread thread;
-  return thread.place();
-}()) {
-  place_->pool.store(pool + 1, std::memory_order_relaxed);
+  return *thread.place();
 }
 
 }  // namespace pilotlight

@@ -33,16 +33,19 @@ static_assert(kWorkRecordBytes == 64 * 1024, "work-record.ts says how large it i
 // caller's. From now on a fault (SIGSEGV, SIGABRT, ...) notes its thread's pool and then does what it did before.
 Status OpenWorkRecord(int descriptor);
 
-// While it lives this thread works for the pool.
+// The calling thread's, until it ends; without a record one that nobody reads.
+WorkPlace& WorkPlaceOfThisThread();
+
+// While it lives the place's thread works for the pool. Who works often keeps the place: looking it up costs more than both stores.
 class AtWork {
  public:
-  explicit AtWork(PoolIndex pool);
-  ~AtWork() { place_->pool.store(0, std::memory_order_relaxed); }
+  AtWork(WorkPlace& place, PoolIndex pool) : place_(place) { place_.pool.store(pool + 1, std::memory_order_relaxed); }
+  ~AtWork() { place_.pool.store(0, std::memory_order_relaxed); }
   AtWork(const AtWork&) = delete;
   AtWork& operator=(const AtWork&) = delete;
 
  private:
-  WorkPlace* const place_;
+  WorkPlace& place_;
 };
 
 }  // namespace pilotlight
