@@ -19,7 +19,7 @@ import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PoolResidency } from './residency/residency.ts';
 import { HostLink } from './supervisor/host-link.ts';
-import type { HostDescriptors, PoolOwners } from './supervisor/messages.ts';
+import type { HostDescriptors } from './supervisor/messages.ts';
 import { Underway } from './supervisor/underway.ts';
 import { openLog, type Log } from './telemetry/log.ts';
 import { openSpanExport, wantsSpans } from './telemetry/span-export.ts';
@@ -57,7 +57,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
   const { telemetry, residency } = await openResidency(config, engine, log);
-  const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity, poolOwners(engine, residency)) });
+  const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
   keepWorkRecord(engine, descriptors);
   const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency, underway, takeSockets });
   const lastUsedFile = join(config.store, 'last-used.json');
@@ -133,7 +133,9 @@ async function openResidency(config: Config, engine: NativeEngine, to: Log): Pro
   const residency: PoolResidency = new PoolResidency({
     engine, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
     devices: budgetsOf(config.devices), residencyMinMs: config.residencyMinMs,
-    onLoad: (record) => telemetry.load(record), onEvict: (record) => telemetry.evicted(record),
+    onLoad: (record) => telemetry.load(record),
+    onClaim: (versionId, keys) => link.claims({ label: labelOf(versionId), pools: keys.map((key) => engine.indexOf(key)) }),
+    onEvict: (record) => telemetry.evicted(record),
   });
   return { telemetry, residency };
 }
@@ -168,13 +170,7 @@ function openDataPlane(
 
 /** The function's versions whose pool this is. */
 function labelsOf(residency: PoolResidency, key: string, name: string): readonly string[] {
-  const ids = residency.pools().find((pool) => pool.key === key)?.functions ?? [];
-  return ids.map(labelOf).filter((label) => label.startsWith(`${name}@`));
-}
-
-/** Whose the pools are that native threads note by index. A pool is declared before any preparation that loads it is told. */
-function poolOwners(engine: NativeEngine, residency: PoolResidency): readonly PoolOwners[] {
-  return residency.pools().map(({ key, functions }) => ({ index: engine.indexOf(key), labels: functions.map(labelOf) }));
+  return residency.declarers(key).map(labelOf).filter((label) => label.startsWith(`${name}@`));
 }
 
 function labelOf(versionId: string): string {

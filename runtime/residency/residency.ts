@@ -66,6 +66,8 @@ export interface ResidencyOptions {
   /** A pool that was loaded is not given up before this time has passed. */
   readonly residencyMinMs: number;
   readonly onLoad: (record: LoadRecord) => void;
+  /** A version declares these pools; none: it has forgotten them all. */
+  readonly onClaim?: (versionId: string, keys: readonly string[]) => void;
   readonly onEvict?: (record: EvictionRecord) => void;
 }
 
@@ -92,6 +94,7 @@ export class PoolResidency implements Residency {
       pool.plan = newestPlan(pool);
       this.#pools.set(key, pool);
     }
+    this.#options.onClaim?.(versionId, plans.map(({ spec }) => spec.key));
   }
 
   async ensure(key: string, ask: Ask): Promise<Ensured> {
@@ -114,9 +117,15 @@ export class PoolResidency implements Residency {
   }
 
   async forget(versionId: string): Promise<void> {
+    this.#options.onClaim?.(versionId, []);
     const left = [...this.#pools.values()].filter((pool) => pool.plans.delete(versionId));
     for (const pool of left) pool.plan = newestPlan(pool);
     await Promise.all(left.filter(isOrphan).map((pool) => this.#remove(pool)));
+  }
+
+  /** `name@version` of each that declares the pool. */
+  declarers(key: string): readonly string[] {
+    return [...this.#pools.get(key)?.plans.keys() ?? []];
   }
 
   pools(): readonly PoolView[] {

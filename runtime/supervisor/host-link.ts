@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { realClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { describeThrown, PilotlightError } from '../errors.ts';
-import type { Activity, FromHost, HostDeath, HostDescriptors, PoolOwners, ToHost } from './messages.ts';
+import type { Activity, FromHost, HostDeath, HostDescriptors, PoolClaim, ToHost } from './messages.ts';
 import { loadSockets } from './sockets.ts';
 
 const BEAT_MS = 1000;
@@ -101,8 +101,13 @@ export class HostLink {
   }
 
   /** What runs and is prepared now; named should this process die. Cheap: one small message, handed to the kernel before this returns. */
-  activity({ running, preparing }: Activity, pools: readonly PoolOwners[]): void {
-    this.#send({ type: 'activity', running, preparing, pools });
+  activity({ running, preparing }: Activity): void {
+    this.#send({ type: 'activity', running, preparing });
+  }
+
+  /** Before any of these pools is loaded for the version. */
+  claims({ label, pools }: PoolClaim): void {
+    this.#send({ type: 'claims', label, pools });
   }
 
   /** What the hosts before this one died of is not run any more: the next death is the first in its row. */

@@ -27,10 +27,11 @@ export interface Activity {
   readonly preparing: readonly string[];
 }
 
-/** Whose a pool is that the work record names by its index. */
-export interface PoolOwners {
-  readonly index: number;
-  readonly labels: readonly string[];
+/** The pools of a version, by the index under which the work record names them. */
+export interface PoolClaim {
+  readonly label: string;
+  /** None: the version is gone. */
+  readonly pools: readonly number[];
 }
 
 /** Why the host before this one is gone, and what it was doing. */
@@ -60,7 +61,8 @@ export type FromHost =
   /** About to listen: the supervisor must have stopped answering when it grants this. */
   | { readonly type: 'claim' }
   | { readonly type: 'ready' }
-  | ({ readonly type: 'activity'; readonly pools: readonly PoolOwners[] } & Activity)
+  | ({ readonly type: 'activity' } & Activity)
+  | ({ readonly type: 'claims' } & PoolClaim)
   /** What hosts before died of is not run any more: the row of deaths is over. */
   | { readonly type: 'quarantined' }
   /** Stopping, and no longer listening for functions: from here on the supervisor answers there. */

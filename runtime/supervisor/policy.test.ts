@@ -116,13 +116,13 @@ test('at no time do host and supervisor both take connections, whatever happens'
 });
 
 test('fault 21: a crash loop is told with the functions that were running, the row and the delay', () => {
-  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: ['ocr@3'], pools: [] } as const;
+  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: ['ocr@3'] } as const;
   const { actions } = after('claim', 'ready', CRASH, 'claim', 'ready', running, CRASH);
   assert.match(text(actions), /the host was killed by SIGSEGV while preparing ocr@3 and while running digits@1, langid@2 \(death 2 in a row\); it is started again in 250 ms/);
 });
 
 test('fault 21: what the work record tells is told instead of what the host said of itself', () => {
-  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: [], pools: [] } as const;
+  const running = { type: 'activity', running: ['digits@1', 'langid@2'], preparing: [] } as const;
   assert.match(text(after('claim', 'ready', running, { ...CRASH, blamed: ['langid@2'] }).actions), /was killed by SIGSEGV in a model of langid@2; it is started again at once/);
 });
 

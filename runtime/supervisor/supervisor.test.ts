@@ -64,7 +64,9 @@ test('the host after a crash is told why, and what was running', async () => {
   const { host, serve, crash, supervisor } = supervise(() => work);
   serve();
   await supervisor.ready;
-  host().listener.message({ type: 'activity', running: ['digits@1'], preparing: ['ocr@2'], pools: [{ index: 4, labels: ['ocr@2', 'ocr@1'] }] });
+  host().listener.message({ type: 'activity', running: ['digits@1'], preparing: ['ocr@2'] });
+  for (const label of ['ocr@2', 'ocr@1']) host().listener.message({ type: 'claims', label, pools: [4] });
+  host().listener.message({ type: 'claims', label: 'ocr@1', pools: [] });
   work = { failed: 4, busy: [4, 5] };
   crash();
   const [start] = host().sent;

@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { AnswerScope } from './answerer.ts';
 import type { HostDeathNotice, HostListener, HostProcess } from './host-process.ts';
-import type { FromHost, HostDeath, PoolOwners, ToHost } from './messages.ts';
+import type { FromHost, HostDeath, PoolClaim, ToHost } from './messages.ts';
 import { firstStep, nextStep, retryDelayMs } from './policy.ts';
 import type { End, PolicyLimits, Step, SupervisorAction, SupervisorEvent, SupervisorState } from './policy.ts';
 import { blamedFor, type Work } from './work-record.ts';
@@ -35,7 +35,8 @@ export class Supervisor {
   #host: HostProcess | undefined;
   #lastDeath: HostDeath | undefined;
   #readyAtMs: number | undefined;
-  #pools: readonly PoolOwners[] = [];
+  /** Pools by label. */
+  readonly #claims = new Map<string, readonly number[]>();
   #tellReady: () => void = () => {};
   #tellEnded: (end: End) => void = () => {};
 
@@ -112,20 +113,25 @@ export class Supervisor {
   }
 
   #hear(message: FromHost): void {
-    if (message.type === 'activity') this.#pools = message.pools;
+    if (message.type === 'claims') return this.#claim(message);
     this.#happen(message);
     if (message.type !== 'ready' || this.#state.phase !== 'serving') return;
     this.#readyAtMs = this.#parts.clock.nowMs();
     this.#tellReady();
   }
 
+  #claim({ label, pools }: PoolClaim): void {
+    if (pools.length === 0) this.#claims.delete(label);
+    else this.#claims.set(label, pools);
+  }
+
   #bury({ cause, exitCode, by }: HostDeathNotice): void {
     const { killedFor, activity } = this.#state;
     const work = this.#parts.takeWork?.();
-    const blamed = work === undefined || by === 'other' || killedFor !== undefined ? [] : blamedFor(work, this.#pools, activity);
+    const blamed = work === undefined || by === 'other' || killedFor !== undefined ? [] : blamedFor(work, this.#claims, activity);
     const servedMs = this.#readyAtMs === undefined ? 0 : this.#parts.clock.nowMs() - this.#readyAtMs;
     this.#lastDeath = { cause: killedFor ?? cause, by: killedFor === undefined ? by : 'other', blamed, ...activity };
-    this.#pools = [];
+    this.#claims.clear();
     this.#host = undefined;
     this.#readyAtMs = undefined;
     this.#happen({ type: 'died', cause, exitCode, servedMs, blamed });

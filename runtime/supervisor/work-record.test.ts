@@ -15,7 +15,7 @@ test('words are the pool of the fault and those at work', () => {
 });
 
 test('who is blamed is as exact as can be', () => {
-  const pools = [{ index: 0, labels: ['a@1'] }, { index: 1, labels: ['b@1', 'b@2', 'c@1'] }];
+  const claims = new Map([['a@1', [0]], ['b@1', [1]], ['b@2', [2, 1]], ['c@1', [1]]]);
   const quiet = { running: [], preparing: [] };
   const table = [
     { work: { failed: undefined, busy: [] }, activity: { running: ['a@1'], preparing: [] }, then: [] },
@@ -25,7 +25,7 @@ test('who is blamed is as exact as can be', () => {
     { work: { failed: 1, busy: [1] }, activity: { running: ['a@1'], preparing: [] }, then: ['b@1', 'b@2', 'c@1'] },
     { work: { failed: 9, busy: [9] }, activity: quiet, then: [] },
   ];
-  for (const { work, activity, then } of table) assert.deepEqual(blamedFor(work, pools, activity), then, JSON.stringify({ work, activity }));
+  for (const { work, activity, then } of table) assert.deepEqual(blamedFor(work, claims, activity), then, JSON.stringify({ work, activity }));
 });
 
 test('a record is read once, and empty for the next host', () => {

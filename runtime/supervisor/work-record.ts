@@ -3,7 +3,7 @@
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Activity, PoolOwners } from './messages.ts';
+import type { Activity } from './messages.ts';
 
 const LAYOUT = 1;
 const BYTES = 64 * 1024;
@@ -70,9 +70,9 @@ export function decodeWork(words: Uint32Array): Work {
  * The versions that a fault was in, as exactly as can be told: those of the thread that had it, else all that native threads worked for
  * (an engine's own helper may have had it). Of a pool's owners those count that the host was busy with.
  */
-export function blamedFor({ failed, busy }: Work, pools: readonly PoolOwners[], { running, preparing }: Activity): readonly string[] {
+export function blamedFor({ failed, busy }: Work, claims: ReadonlyMap<string, readonly number[]>, { running, preparing }: Activity): readonly string[] {
   const owners = (index: number): readonly string[] => {
-    const all = pools.find((pool) => pool.index === index)?.labels ?? [];
+    const all = [...claims].filter(([, pools]) => pools.includes(index)).map(([label]) => label);
     const active = all.filter((label) => running.includes(label) || preparing.includes(label));
     return active.length > 0 ? active : all;
   };
