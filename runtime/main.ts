@@ -59,12 +59,15 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const { telemetry, residency } = await openResidency(config, engine, log);
   const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
   keepWorkRecord(engine, descriptors);
-  const dataPlane = await openDataPlane(config, descriptors, { telemetry, residency, underway, takeSockets });
+  const dataPlane = await openDataPlane(config, descriptors, {
+    telemetry, residency, underway, takeSockets, metered: (report) => rollout.metered(report.tallies),
+  });
   const lastUsedFile = join(config.store, 'last-used.json');
   const remembered = await readLastUsed(lastUsedFile);
   const rollout = new Rollout({
     store, dataPlane, residency, underway, quarantine, engine: inspectOnce(engine), clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
     onRecord: (record) => telemetry.rollout(record),
+    onAborted: (aborted) => log.warn(aborted, 'split.aborted'),
     loadFirst: (pools) => loadOrder(pools, remembered),
   });
   let waitsFor: string | undefined = 'what is deployed is being started and warmed';
@@ -142,8 +145,9 @@ async function openResidency(config: Config, engine: NativeEngine, to: Log): Pro
 
 function openDataPlane(
   config: Config, descriptors: HostDescriptors,
-  { telemetry, residency, underway, takeSockets }: {
+  { telemetry, residency, underway, takeSockets, metered }: {
     readonly telemetry: Telemetry; readonly residency: PoolResidency; readonly underway: Underway; readonly takeSockets: () => Promise<void>;
+    readonly metered: (report: MeterReport) => void;
   },
 ): Promise<DataPlaneThreads> {
   return DataPlaneThreads.open({
@@ -163,7 +167,11 @@ function openDataPlane(
     onIsolate: (record) => telemetry.isolate(record),
     onIsolateStopped: (news) => log.info(news, 'isolate.stopped'),
     onLog: ({ level, text, source, timeMs: _timeMs, ...about }) => log[level]({ ...about, text }, `${source}.log`),
-    onSink: (_thread, report) => telemetry.metered(report as MeterReport),
+    onSink: (_thread, message) => {
+      const report = message as MeterReport;
+      telemetry.metered(report);
+      metered(report);
+    },
     onFatal: (error) => link.giveUp(error.message),
   });
 }

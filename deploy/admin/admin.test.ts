@@ -5,6 +5,7 @@ import type { ProblemBody } from '../../runtime/errors.ts';
 import { bundleOf } from '../../test/support/bundle-of.ts';
 import { FAKE_TOKEN, fakeHost } from '../../test/support/fake-host.ts';
 import { bundleVersion } from '../bundle/bundle.ts';
+import type { DeployPlan } from '../rollout/deploy-plan.ts';
 import type { PoolView } from '../../runtime/residency/residency.ts';
 import type { ProgressLine } from './progress-stream.ts';
 import type { DeviceView, DoctorView, FunctionView, VersionView } from './view-routes.ts';
@@ -183,6 +184,61 @@ describe('deploys', () => {
       if (operation === 'start') host.clock.advance(15_000);
     };
     assert.match(await (await deploy(host)).text(), /\n\n/);
+  });
+
+  test('splits are told by their shares, shown in both views, and promoted', async () => {
+    const host = fakeHost();
+    const two = bundleOf('digits', 'two');
+    await linesOf(deploy(host));
+    const post = (path: string, body: unknown) => call(host, path, { method: 'POST', body });
+    const beside = (await linesOf(post('/v1/deploys', { bundle: two, split: 10, abortIf: ['errors>1%'] }))).at(-1);
+    assert.deepEqual(beside !== undefined && 'result' in beside ? beside.result.shares?.map(({ percent }) => percent) : beside, [90, 10]);
+    const [digits] = (await (await call(host, '/v1/functions')).json() as { functions: FunctionView[] }).functions;
+    assert.deepEqual([digits?.state, digits?.version, digits?.shares.map(({ label, percent }) => `${label} ${percent}`)],
+      ['serving', bundleVersion(BUNDLE), [BUNDLE, two].map((bundle, index) => `digits@${bundleVersion(bundle).slice(0, 8)} ${[90, 10][index]}`)]);
+    const { versions } = await (await call(host, '/v1/functions/digits/versions')).json() as { versions: VersionView[] };
+    assert.deepEqual(versions.map(({ percent, current, abortIf }) => [percent, current, abortIf]), [[10, false, ['errors>1%']], [90, true, undefined]]);
+    const shares = [{ version: bundleVersion(BUNDLE).slice(0, 8), percent: 50 }, { version: bundleVersion(two).slice(0, 8), percent: 50 }];
+    const split = (await linesOf(post('/v1/functions/digits/split', { shares }))).at(-1);
+    assert.ok(split !== undefined && 'result' in split && split.result.outcome === 'split');
+    const promoted = (await linesOf(post('/v1/functions/digits/promote', {}))).at(-1);
+    assert.ok(promoted !== undefined && 'result' in promoted && promoted.result.version === bundleVersion(two));
+  });
+
+  test('a split that is not well formed is 400 before any step; one that makes no sense is the last line', async () => {
+    const host = fakeHost();
+    await linesOf(deploy(host));
+    const post = (path: string, body: unknown) => call(host, path, { method: 'POST', body });
+    for (const body of [{ split: '10' }, { abortIf: ['errors>1%'] }, { split: 10, abortIf: 'errors>1%' }, { split: 10, abortIf: ['errors'] }]) {
+      assert.equal(await codeOf(post('/v1/deploys', { bundle: bundleOf('digits', 'two'), ...body })), '400 BAD_REQUEST', JSON.stringify(body));
+    }
+    for (const shares of [undefined, {}, ['3f2a=90'], [{ version: 1, percent: 90 }], [{ version: 'a', percent: '90' }]]) {
+      assert.equal(await codeOf(post('/v1/functions/digits/split', { shares })), '400 BAD_REQUEST', JSON.stringify(shares));
+    }
+    assert.equal(await codeOf(post('/v1/functions/letters/split', { shares: [] })), '404 NO_FUNCTION');
+    const last = (await linesOf(post('/v1/functions/digits/promote', {}))).at(-1);
+    assert.ok(last !== undefined && 'error' in last && last.error.code === 'BAD_REQUEST', JSON.stringify(last));
+    assert.equal(host.store.state().generation, 1);
+  });
+
+  test('a plan says what a deploy would do and changes nothing', async () => {
+    const host = fakeHost();
+    await linesOf(deploy(host));
+    const before = [host.store.state(), host.store.versions.size, host.residency.loads.length, host.dataPlane.starts];
+    const bundle = bundleOf('digits', 'two', { routes: ['POST /digits', 'GET /digits/:id'], models: { DIGITS: { path: 'digits.onnx' } } });
+    const ask = async (body: unknown): Promise<DeployPlan> =>
+      (await (await call(host, '/v1/deploys/plan', { method: 'POST', body })).json() as { plan: DeployPlan }).plan;
+    const plan = await ask({ bundle });
+    assert.deepEqual([plan.outcome, plan.version, plan.drained, plan.routes, plan.fit], [
+      'deploy', bundleVersion(bundle), [bundleVersion(BUNDLE)], { added: ['GET /digits/:id'], kept: ['POST /digits'], removed: [] }, { kind: 'overlap' },
+    ]);
+    assert.deepEqual(plan.pools.map(({ binding, path, way }) => [binding, path, way]), [['DIGITS', 'digits.onnx', host.residency.declared.size > 0 ? 'shared' : 'load']]);
+    const beside = await ask({ bundle, split: 25 });
+    assert.deepEqual([beside.shares.map(({ percent }) => percent), beside.drained], [[75, 25], []]);
+    assert.equal((await ask({ bundle: BUNDLE })).outcome, 'unchanged');
+    const conflict = bundleOf('letters', 'x', { routes: ['POST /digits'] });
+    assert.equal(await codeOf(call(host, '/v1/deploys/plan', { method: 'POST', body: { bundle: conflict } })), '409 ROUTE_CONFLICT');
+    assert.deepEqual([host.store.state(), host.store.versions.size, host.residency.loads.length, host.dataPlane.starts], before);
   });
 
   test('rollback and delete tell their steps; of an unknown function they are 404', async () => {

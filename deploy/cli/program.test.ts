@@ -198,6 +198,77 @@ describe('the other commands', () => {
   });
 });
 
+describe('splits', () => {
+  /** Deploys two versions, the second with these options; gives the first digits of both. */
+  async function deployTwo(...options: readonly string[]): Promise<{ readonly one: string; readonly two: string; readonly out: string }> {
+    const digitsOf = (text: string): string => /hello@([0-9a-f]{8})/.exec(text)?.[1] ?? '';
+    const one = digitsOf((await run(['deploy', 'hello'])).out);
+    await writeFunction('hello', `${HANDLER}globalThis.second = true;\n`, { routes: ['GET /hello', 'GET /hello/:name'] });
+    const { out } = await run(['deploy', 'hello', ...options]);
+    return { one, two: digitsOf(out), out };
+  }
+
+  test('a deploy with --split tells the shares, and so do functions and versions', async () => {
+    const { one, two, out } = await deployTwo('--split', '10', '--abort-if', 'errors>1%', '--abort-if', 'p99>2x');
+    assert.match(out, new RegExp(`^hello@${two} deployed in .*: ${one} 90 %, ${two} 10 %\n$`));
+    assert.match((await run(['functions'])).out, new RegExp(`hello@${one} .* ${one} 90 %, ${two} 10 % `));
+    const versions = (await run(['versions', 'hello'])).out;
+    assert.match(versions, new RegExp(`hello@${two} .* 10 %  aborts if errors>1% or p99>2x\n.*hello@${one} .* 90 %  current\n`));
+  });
+
+  test('split sets the shares, promote and rollback end the split', async () => {
+    const { one, two } = await deployTwo('--split', '10');
+    assert.match((await run(['split', 'hello', `${one}=40`, `hello@${two}=60`])).out, new RegExp(`^hello split in .*: ${one} 40 %, ${two} 60 %\n$`));
+    assert.match((await run(['promote', 'hello'])).out, new RegExp(`^hello@${two} promoted in [^:]*\n$`));
+    assert.match((await run(['rollback', 'hello'])).out, new RegExp(`^hello@${one} rolled back in `));
+    const { shares } = JSON.parse((await run(['split', 'hello', `${one}=100`, `${two}=0`, '--json'])).out) as { shares: readonly { percent: number }[] };
+    assert.deepEqual(shares.map(({ percent }) => percent), [100, 0]);
+  });
+
+  test('a version that lost its share is shown with the reason', async () => {
+    const { two } = await deployTwo('--split', '10', '--abort-if', 'errors>1%');
+    const version = host.store.state().functions['hello']?.history[0]?.version ?? '';
+    host.rollout.metered(new Map([['x', { function: 'hello', version, requests: 40, failures: 30, durations: new Map() }]]));
+    await run(['split', 'hello', 'ffffffff=100']);
+    assert.match((await run(['versions', 'hello'])).out, new RegExp(`hello@${two} .* 0 %  aborted: 30 of 40 requests failed \\(75.0 %\\), more than errors>1% allows\n`));
+    const { code, err } = await run(['promote', 'hello']);
+    assert.deepEqual([code, /BAD_REQUEST: .*30 of 40 requests failed/.test(err)], [1, true], err);
+  });
+
+  test('--plan says what the deploy would do and does nothing', async () => {
+    const { one, two } = await deployTwo('--split', '10', '--plan');
+    assert.equal(host.store.state().generation, 1);
+    const { out, err } = await run(['deploy', 'hello', '--split', '10', '--plan']);
+    assert.equal(out, [
+      `hello@${two} would be deployed; nothing was changed`, `  shares   ${one} 90 %, ${two} 10 %`, '  routes   + GET /hello/:name', '           = GET /hello',
+      '  isolates 2 isolates and a spare', '  fit      overlap: old and new side by side', '',
+    ].join('\n'));
+    assert.doesNotMatch(err, /upload/);
+    assert.match((await run(['deploy', 'hello', '--plan'])).out, new RegExp(`  drains   hello@${one}\n`));
+    const { results } = JSON.parse((await run(['deploy', 'hello', '--plan', '--json'])).out) as { results: readonly { fit: unknown }[] };
+    assert.deepEqual(results.map(({ fit }) => fit), [{ kind: 'overlap' }]);
+    assert.deepEqual([host.store.state().generation, host.store.versions.size], [1, 1]);
+  });
+
+  test('wrong usage ends with 2, what makes no sense with 1; both name it', async () => {
+    const { one, two } = await deployTwo();
+    const cases: readonly (readonly [code: number, args: readonly string[], said: RegExp])[] = [
+      [2, ['deploy', 'hello', '--split', 'half'], /half.*whole number from 0 to 100/s], [2, ['deploy', 'hello', '--split', '101'], /101/],
+      [2, ['split', 'hello'], /missing required argument/], [2, ['split', 'hello', one], new RegExp(`${one}.*VERSION=PERCENT`, 's')],
+      [2, ['split', 'hello', `${one}=x`], /whole number/], [1, ['split', 'hello', `${one}=90`, `${two}=5`], /BAD_REQUEST: .*hello sum to 95/],
+      [1, ['split', 'hello', `${one}=50`, `${one}=50`], new RegExp(`BAD_REQUEST: hello@${one} is named twice`)], [1, ['split', 'hello', 'ffff=100'], /NO_VERSION: .*ffff/],
+      [1, ['promote', 'hello'], /BAD_REQUEST: hello has no split/], [1, ['promote', 'nobody'], /NO_FUNCTION: .*nobody/],
+      [1, ['deploy', 'hello', '--abort-if', 'errors>1%'], /BAD_REQUEST: abortIf needs a split/],
+      [1, ['deploy', 'hello', '--split', '1', '--abort-if', 'errors'], /BAD_REQUEST: "errors" is no bound/],
+    ];
+    for (const [wanted, args, said] of cases) {
+      const { code, err } = await run(args);
+      assert.equal(code, wanted, `${args.join(' ')}: ${err}`);
+      assert.match(err, said);
+    }
+  });
+});
+
 describe('a host that cannot be used', () => {
   test('wrong usage ends with 2 and names the nearest right word', async () => {
     const cases: readonly [readonly string[], RegExp][] = [

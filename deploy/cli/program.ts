@@ -13,11 +13,12 @@ import { addPools } from './commands/pools.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSecret } from './commands/secret.ts';
 import { addServe } from './commands/serve.ts';
+import { addSplit } from './commands/split.ts';
 import { addTypes } from './commands/types.ts';
 import type { Terminal } from './terminal.ts';
 
 /** In the order in which somebody meets them. */
-const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addRollback, addDelete, addSecret, addPools, addDoctor];
+const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addSplit, addRollback, addDelete, addSecret, addPools, addDoctor];
 
 const INTERRUPTED = 130;
 const HELP_WIDTH_MAX = 120;

@@ -45,7 +45,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   NO_VERSION: {
     audience: 'caller',
-    when: 'The header `Pilotlight-Version` or a rollback asks for a version that does not serve or is no longer kept.',
+    when: 'The header `Pilotlight-Version` asks for a version that is no part of what is deployed, or a rollback or split for one that is no longer kept.',
     what: '`pilotlight versions NAME` lists what is kept; `versionsKept` says how many are.',
   },
   BAD_METHOD: {

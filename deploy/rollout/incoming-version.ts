@@ -8,6 +8,7 @@ import type { Ensured } from '../../runtime/residency/residency.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { Bundle, StoredVersion } from '../store/store.ts';
 import { countOf } from './count-of.ts';
+import { describeFit } from './fit-plan.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { RolloutParts } from './rollout-steps.ts';
@@ -73,7 +74,7 @@ export class IncomingVersion {
     const keys = new Set(this.#plan.pools.map(({ spec }) => spec.key));
     const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
     residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);
-    return `overlap: old and new side by side; ${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`;
+    return `${describeFit({ kind: 'overlap' })}; ${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`;
   }
 
   async load(tell: StepTeller): Promise<string> {

@@ -4,21 +4,33 @@ import { PilotlightError } from '../../runtime/errors.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Share } from '../../runtime/router/table.ts';
+import type { VersionTallies } from '../../runtime/telemetry/version-tally.ts';
 import { bundleVersion } from '../bundle/bundle.ts';
 import { checkBundle } from '../bundle/check-bundle.ts';
 import type { Warming } from './policy.ts';
 import { restoreFunctions, type RestoredFunction } from './restore.ts';
 import type { RolloutListener, RolloutResult } from './rollout-event.ts';
+import { parseBound } from './abort-policy.ts';
+import { planDeploy, type DeployPlan } from './deploy-plan.ts';
 import { RolloutRun } from './rollout-run.ts';
 import { RolloutSteps, type RolloutParts } from './rollout-steps.ts';
 import type { DeploySplit, RolloutTarget } from './rollout-target.ts';
 import { ServingTable } from './serving-table.ts';
+import { SplitGuard } from './split-guard.ts';
 import { Turns } from './turns.ts';
 
 export interface RolloutOptions extends Omit<RolloutParts, 'table' | 'signal'> {
   readonly onRecord: (record: RolloutRecord) => void;
+  /** A version of a split has passed a bound and has lost its share. */
+  readonly onAborted?: (aborted: Aborted) => void;
   /** After a restart: the pools to load before the host is ready, in this order. Default: all, pinned ones first. */
   readonly loadFirst?: (pools: readonly PoolPlan[]) => readonly PoolPlan[];
+}
+
+export interface Aborted {
+  readonly function: string;
+  readonly version: string;
+  readonly why: string;
 }
 
 export interface RolloutRequest {
@@ -39,17 +51,26 @@ export class Rollout {
   readonly #stop = new AbortController();
   readonly #turns = new Turns(WAITING_MAX);
   readonly #table: ServingTable;
+  readonly #guard: SplitGuard;
   #restoring: Promise<unknown> = Promise.resolve();
 
   constructor(options: RolloutOptions) {
     this.#options = options;
     this.#table = new ServingTable(options.store, options.dataPlane);
+    this.#guard = new SplitGuard({ state: () => options.store.state(), abort: (name, version, why) => this.#abort(name, version, why) });
   }
 
   /** Deploys a received bundle whose blobs are in the store. The same content again is `unchanged`. Throws BAD_BUNDLE, BAD_MANIFEST at once. */
   deploy(received: unknown, { split, ...request }: DeployRequest): Promise<RolloutResult> {
-    const bundle = checkBundle(received);
-    return this.#run({ kind: 'deploy', name: bundle.manifest.name, bundle, version: bundleVersion(bundle), ...(split === undefined ? {} : { split }) }, request);
+    return this.#run(deployTarget(received, split), request);
+  }
+
+  /** What that deploy would do; does nothing. Rejects as its first step would. */
+  async plan(received: unknown, { split }: Pick<DeployRequest, 'split'>): Promise<DeployPlan> {
+    const target = deployTarget(received, split);
+    await this.#restoring;
+    const { onRecord: _onRecord, onAborted: _onAborted, ...parts } = this.#options;
+    return planDeploy({ ...parts, table: this.#table, signal: this.#stop.signal }, target);
   }
 
   /** Goes back to a kept version, by default the one that served before the current one; in a split, the one that had all traffic before it. */
@@ -73,7 +94,7 @@ export class Rollout {
 
   /** After a start: runs what is deployed; rollouts wait for it. One function that cannot be started does not keep the others down. */
   restore(): Promise<readonly RestoredFunction[]> {
-    const { loadFirst = pinnedFirst, onRecord, ...parts } = this.#options;
+    const { loadFirst = pinnedFirst, onRecord, onAborted: _onAborted, ...parts } = this.#options;
     const restored = restoreFunctions({ ...parts, table: this.#table, signal: this.#stop.signal }, { loadFirst, onRecord });
     this.#restoring = restored.catch(() => {});
     return restored;
@@ -89,6 +110,11 @@ export class Rollout {
     return this.#table.refusal(name);
   }
 
+  /** What each version was asked, from time to time: splits whose deploys named bounds are judged by it. */
+  metered(tallies: VersionTallies): void {
+    this.#guard.metered(tallies.values());
+  }
+
   /** Refuses new rollouts, undoes those that have not committed, waits for all. */
   async close(): Promise<void> {
     this.#stop.abort(new PilotlightError('DRAINING', 'the host is stopping; deploy again when it is back'));
@@ -96,8 +122,13 @@ export class Rollout {
     await this.#turns.idle();
   }
 
+  async #abort(name: string, version: string, why: string): Promise<void> {
+    const { outcome } = await this.#run({ kind: 'abort', name, version, why }, { warming: 'cold' });
+    if (outcome === 'aborted') this.#options.onAborted?.({ function: name, version, why });
+  }
+
   #run(target: RolloutTarget, { warming, onEvent = () => {} }: RolloutRequest): Promise<RolloutResult> {
-    const { onRecord, ...parts } = this.#options;
+    const { onRecord, onAborted: _onAborted, ...parts } = this.#options;
     const { signal } = this.#stop;
     return this.#turns.take(target.name, async () => {
       await this.#restoring;
@@ -106,6 +137,12 @@ export class Rollout {
       return new RolloutRun({ steps, target, warming, clock: parts.clock, signal, onEvent, onRecord }).execute();
     });
   }
+}
+
+function deployTarget(received: unknown, split: DeploySplit | undefined): Extract<RolloutTarget, { readonly kind: 'deploy' }> {
+  const bundle = checkBundle(received);
+  for (const bound of split?.abortIf ?? []) parseBound(bound);
+  return { kind: 'deploy', name: bundle.manifest.name, bundle, version: bundleVersion(bundle), ...(split === undefined ? {} : { split }) };
 }
 
 function pinnedFirst(pools: readonly PoolPlan[]): readonly PoolPlan[] {

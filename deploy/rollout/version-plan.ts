@@ -52,6 +52,14 @@ export async function planVersion(stored: StoredVersion, options: VersionPlanOpt
   };
 }
 
+/** The pools that a version will ask for, as far as its manifest tells: no model is read. */
+export function expectedPools(stored: StoredVersion, slotsDefault: number): readonly { binding: string; path: string; key: string; bytes: number }[] {
+  return Object.entries(stored.bundle.manifest.models).map(([binding, model]) => {
+    const spec = poolSpec(stored, model, slotsDefault);
+    return { binding, path: model.path, key: spec.key, bytes: expectedBytes(stored, model, spec) };
+  });
+}
+
 /** A checked manifest names no other kinds of files. */
 export function backendOf(path: string): Backend {
   return path.endsWith('.fake') ? 'fake' : 'onnxruntime';

@@ -3,9 +3,12 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { RequestRecord } from '../records.ts';
 import { foldRequest, type RequestSeriesMap } from './request-series.ts';
+import { tallyRequest, type VersionTallies } from './version-tally.ts';
 
 export interface MeterReport {
   readonly series: RequestSeriesMap;
+  /** The same requests, by version alone. */
+  readonly tallies: VersionTallies;
   readonly records: readonly RequestRecord[];
   /** Records that were worth keeping but over the bound. */
   readonly dropped: number;
@@ -23,6 +26,7 @@ const SLOWEST_WINDOW_MS = 60_000;
 export class RequestMeter {
   readonly #options: RequestMeterOptions;
   #series: RequestSeriesMap = new Map();
+  #tallies: VersionTallies = new Map();
   #records: RequestRecord[] = [];
   #dropped = 0;
   #timer: Timer | undefined;
@@ -35,7 +39,10 @@ export class RequestMeter {
 
   record(record: RequestRecord): void {
     const isKept = this.#isWorthKeeping(record);
-    if (!record.golden) foldRequest(this.#series, record, isKept);
+    if (!record.golden) {
+      foldRequest(this.#series, record, isKept);
+      tallyRequest(this.#tallies, record);
+    }
     if (isKept) this.#keep(record);
     this.#timer ??= this.#options.clock.after(REPORT_EVERY_MS, () => this.flush());
   }
@@ -45,8 +52,9 @@ export class RequestMeter {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#series.size === 0 && this.#records.length === 0) return;
-    const report = { series: this.#series, records: this.#records, dropped: this.#dropped };
+    const report = { series: this.#series, tallies: this.#tallies, records: this.#records, dropped: this.#dropped };
     this.#series = new Map();
+    this.#tallies = new Map();
     this.#records = [];
     this.#dropped = 0;
     this.#options.report(report);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { bundleVersion, type Bundle } from '../../deploy/bundle/bundle.ts';
 import type { RolloutEvent } from '../../deploy/rollout/rollout-event.ts';
-import { Rollout } from '../../deploy/rollout/rollout.ts';
+import { Rollout, type Aborted } from '../../deploy/rollout/rollout.ts';
 import { PilotlightError, type ErrorCode } from '../../runtime/errors.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { Activity } from '../../runtime/supervisor/messages.ts';
@@ -27,10 +27,12 @@ export function setUp(kept: { readonly store?: FakeStore; readonly quarantine?: 
   const activities: Activity[] = [];
   const underway = new Underway({ clock, tell: (activity) => activities.push(activity) });
   const records: RolloutRecord[] = [];
+  const aborted: Aborted[] = [];
   const rollout = new Rollout({
     store, dataPlane, residency, engine, clock, underway, quarantine, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
+    onAborted: (one) => aborted.push(one),
   });
-  return { activities, quarantine, store, dataPlane, residency, engine, clock, records, rollout };
+  return { aborted, activities, quarantine, store, dataPlane, residency, engine, clock, records, rollout };
 }
 
 export type Host = ReturnType<typeof setUp>;

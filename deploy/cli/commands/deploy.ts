@@ -7,21 +7,33 @@ import { toPlainError, type ErrorPlain } from '../../../runtime/errors.ts';
 import { versionLabel } from '../../../runtime/function.ts';
 import { bundleFolder, type BundleContent, type FolderBundle } from '../../bundle/bundle-folder.ts';
 import { countOf } from '../../rollout/count-of.ts';
+import type { DeployPlan } from '../../rollout/deploy-plan.ts';
 import type { RolloutResult } from '../../rollout/rollout-event.ts';
+import { describeShares } from '../../rollout/shares.ts';
 import type { AdminClient, Upload } from '../admin-client.ts';
 import type { HostOptions } from '../find-admin.ts';
 import { formatBytes, formatMs, formatPath } from '../format.ts';
+import { describePlan } from '../describe-plan.ts';
 import { connect, withHostOptions } from '../host-command.ts';
+import { collect, wholePercent } from '../option-values.ts';
 import { Progress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface DeployOptions extends HostOptions {
   readonly warm: boolean;
+  readonly plan?: boolean;
+  readonly split?: number;
+  readonly abortIf?: readonly string[];
   readonly json?: boolean;
 }
 
-type Outcome = RolloutResult | { readonly folder: string; readonly error: ErrorPlain };
+type Outcome = RolloutResult | DeployPlan | { readonly folder: string; readonly error: ErrorPlain };
 
+const EXAMPLES = [
+  'pilotlight deploy functions/digits',
+  'pilotlight deploy functions/digits --split 10 --abort-if "errors>1%" --abort-if "p99>2x"',
+  'PILOTLIGHT_TOKEN=... pilotlight deploy . --admin https://gpu1.example:8788',
+];
 /** Another deploy may have tidied a blob away between the upload and the deploy. */
 const UPLOAD_ROUNDS = 3;
 
@@ -32,8 +44,11 @@ export function addDeploy(program: Command, terminal: Terminal): void {
       'the old one, and only then meets traffic. When a step fails, the old version goes on and nothing of the new is left.')
     .argument('<folder...>', 'folders with a pilotlight.jsonc')
     .option('--no-warm', 'switch at once and leave the models to the first request')
+    .option('--plan', 'say what the deploy would do, and do nothing')
+    .option('--split <percent>', 'let the new version have so much of the traffic, beside what serves; the versions there keep the rest', wholePercent)
+    .option('--abort-if <bound>', 'with --split: take its share away when its requests pass the bound: "errors>1%", "p99>2x" (twice the others\'); may be given again', collect)
     .option('--json', 'print the results as JSON')
-    .addHelpText('after', '\nExamples:\n  pilotlight deploy functions/digits\n  PILOTLIGHT_TOKEN=... pilotlight deploy . --admin https://gpu1.example:8788\n')
+    .addHelpText('after', `\nExamples:\n${EXAMPLES.map((line) => `  ${line}\n`).join('')}`)
     .action(async (folders: readonly string[], options: DeployOptions) => {
       const client = connect(options, terminal);
       const outcomes: Outcome[] = [];
@@ -48,7 +63,7 @@ export function addDeploy(program: Command, terminal: Terminal): void {
     });
 }
 
-async function deployFolder(client: AdminClient, folder: string, options: DeployOptions, terminal: Terminal): Promise<RolloutResult> {
+async function deployFolder(client: AdminClient, folder: string, options: DeployOptions, terminal: Terminal): Promise<RolloutResult | DeployPlan> {
   using progress = new Progress(terminal, formatPath(resolve(terminal.folder, folder), terminal.folder));
   const made = await progress.step('bundle', async () => {
     const value = await bundleFolder(resolve(terminal.folder, folder));
@@ -56,16 +71,23 @@ async function deployFolder(client: AdminClient, folder: string, options: Deploy
     return { value, detail: `${countOf(files.length, 'file')}, ${formatBytes(files.reduce((sum, { bytes }) => sum + bytes, 0))}` };
   });
   for (const warning of made.warnings) progress.show({ step: 'bundle', state: 'warning', detail: warning, ms: 0 });
+  const { warm, split, abortIf } = options;
+  if (options.plan === true) {
+    const { plan } = await client.json<{ plan: DeployPlan }>('POST', '/v1/deploys/plan', { bundle: made.bundle, split, abortIf });
+    if (options.json !== true) terminal.out(describePlan(plan));
+    return plan;
+  }
   await progress.step('upload', async (note) => ({ value: undefined, detail: await uploadMissing(client, made, note) }));
-  const result = await client.follow('POST', '/v1/deploys', { bundle: made.bundle, warm: options.warm }, (event) => progress.show(event));
+  const result = await client.follow('POST', '/v1/deploys', { bundle: made.bundle, warm, split, abortIf }, (event) => progress.show(event));
   if (options.json !== true) terminal.out(`${describeResult(result)}\n`);
   return result;
 }
 
 /** `digits@3f2a9c1d deployed in 812 ms` */
-export function describeResult({ function: name, version, outcome, ms }: RolloutResult): string {
+export function describeResult({ function: name, version, shares, outcome, ms }: RolloutResult): string {
   const label = version === undefined ? name : versionLabel({ name, version });
-  return outcome === 'unchanged' ? `${label} serves already, nothing changed` : `${label} ${outcome} in ${formatMs(ms)}`;
+  const split = shares === undefined ? '' : `: ${describeShares(shares)}`;
+  return outcome === 'unchanged' ? `${label} serves already, nothing changed${split}` : `${label} ${outcome} in ${formatMs(ms)}${split}`;
 }
 
 async function uploadMissing(client: AdminClient, { bundle, contents }: FolderBundle, note: (detail: string) => void): Promise<string> {

@@ -1,6 +1,7 @@
 // `pilotlight functions` and `pilotlight versions NAME`: what is deployed, and what can be gone back to.
 import type { Command } from 'commander';
 import type { FunctionView, VersionView } from '../../admin/view-routes.ts';
+import { describeShares } from '../../rollout/shares.ts';
 import { formatAgo } from '../format.ts';
 import { showView, withViewOptions, type ViewOptions } from '../host-command.ts';
 import type { Terminal } from '../terminal.ts';
@@ -14,6 +15,7 @@ export function addFunctions(program: Command, terminal: Terminal): void {
       columns: [
         { title: 'FUNCTION', cell: ({ label }) => label },
         { title: 'STATE', cell: ({ state }) => state },
+        { title: 'SHARES', cell: ({ shares }) => (shares.length > 1 ? describeShares(shares) : 'all') },
         { title: 'ISOLATES', align: 'right', cell: ({ isolates }) => String(isolates) },
         { title: 'IN FLIGHT', align: 'right', cell: ({ inFlight }) => String(inFlight) },
         { title: 'REPLACED', align: 'right', cell: ({ replaced }) => String(replaced) },
@@ -33,8 +35,16 @@ export function addFunctions(program: Command, terminal: Terminal): void {
       columns: [
         { title: 'VERSION', cell: ({ label }) => label },
         { title: 'DEPLOYED', cell: ({ deployedAt }) => formatAgo(deployedAt, Date.now()) },
-        { title: '', cell: ({ current, quarantined }) => (quarantined !== undefined ? 'current, quarantined' : current ? 'current' : '') },
+        { title: 'SHARE', align: 'right', cell: ({ percent }) => (percent === undefined ? '-' : `${percent} %`) },
+        { title: '', cell: describeStanding },
       ],
       empty: `${name} has no versions`,
     }, options, terminal));
+}
+
+function describeStanding({ current, quarantined, abortIf, aborted }: VersionView): string {
+  const found = [quarantined !== undefined ? 'current, quarantined' : current ? 'current' : ''];
+  if (aborted !== undefined) found.push(`aborted: ${aborted}`);
+  else if (abortIf !== undefined) found.push(`aborts if ${abortIf.join(' or ')}`);
+  return found.filter((text) => text !== '').join('; ');
 }
