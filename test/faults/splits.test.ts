@@ -35,9 +35,9 @@ async function versions(name: string): Promise<readonly VersionView[]> {
 /** Asks without a pause until `work` has ended; gives how often each answer came. */
 async function during(name: string, work: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
-  let state: 'working' | 'done' = 'working';
+  const done = new AbortController();
   const asking = Array.from({ length: 4 }, async () => {
-    while (state === 'working') {
+    while (!done.signal.aborted) {
       const answer = await ask(name);
       counts.set(answer, (counts.get(answer) ?? 0) + 1);
     }
@@ -45,7 +45,7 @@ async function during(name: string, work: () => Promise<unknown>): Promise<Reado
   try {
     await work();
   } finally {
-    state = 'done';
+    done.abort();
     await Promise.all(asking);
   }
   return counts;
