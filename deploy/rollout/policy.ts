@@ -38,8 +38,7 @@ const STEPS: Readonly<Record<RolloutKind, readonly StepName[]>> = {
   rollback: ['check', ...START, ...TAIL],
   split: ['check', ...START, ...TAIL],
   promote: ['check', ...START, ...TAIL],
-  // It runs beside other rollouts of its function, which may have versions under way: there is nothing of its own to drain.
-  abort: ['check', 'commit', 'switch'],
+  abort: ['check', ...TAIL],
   delete: ['check', ...TAIL],
 };
 

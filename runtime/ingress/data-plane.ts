@@ -11,6 +11,7 @@ import { IsolateSupply } from '../isolates/isolate-supply.ts';
 import { VersionIsolates, type ReadSecrets, type StartNote, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
 import type { IsolateRecord } from '../records.ts';
 import type { RouteTable } from '../router/table.ts';
+import { byFunction, changesBetween, type RoutesByFunction } from '../router/table-changes.ts';
 import { GoldenLine, type GoldenAnswer, type GoldenRequest } from './golden-line.ts';
 import { IngressThread } from './ingress-thread.ts';
 import { targetKey, type Health, type Listen, type SinkModule } from './orders.ts';
@@ -124,6 +125,8 @@ export class DataPlaneThreads implements DataPlane {
   readonly #running = new Map<string, Running>();
   readonly #supply: IsolateSupply;
   readonly #functionCounts = new Map<string, SharedArrayBuffer>();
+  /** What the ingress threads route by. */
+  #published: RoutesByFunction = new Map();
   #ports: readonly number[] = [];
   #listening: Promise<void> | undefined;
 
@@ -197,14 +200,17 @@ export class DataPlaneThreads implements DataPlane {
   }
 
   async publish(table: RouteTable): Promise<void> {
-    for (const entry of table.entries) {
+    const routes = byFunction(table);
+    const changed = changesBetween(this.#published, routes);
+    for (const entry of changed.flatMap(({ entries }) => entries)) {
       if (entry.refusal !== undefined) continue;
       const key = targetKey({ name: entry.function, version: entry.version });
       const running = this.#running.get(key);
       assert(running !== undefined, `route table ${table.generation} names ${key}, which does not run`);
       running.isolates.use();
     }
-    await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'table', table })));
+    await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'table', changes: { generation: table.generation, changed } })));
+    this.#published = routes;
     this.#listening ??= this.#listen();
     await this.#listening;
   }

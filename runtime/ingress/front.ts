@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { monotonicMs } from '../clock.ts';
 import { fromPlainError, PilotlightError, toPlainError } from '../errors.ts';
 import { decodePath, type RouteMiss } from '../router/route-matcher.ts';
-import type { RouteTable } from '../router/table.ts';
+import type { TableChanges } from '../router/table-changes.ts';
 import { Exchange, type Destination, type ExchangeHost } from './exchange.ts';
 import type { Health } from './orders.ts';
 import { readFields, type RequestFields } from './request-fields.ts';
@@ -26,22 +26,22 @@ export type Door = 'public' | 'private';
 export class Front {
   readonly #options: FrontOptions;
   readonly #ids = new RequestIds();
-  #routes: RouteBook;
+  readonly #routes: RouteBook;
   #generation = 0;
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#routes = new RouteBook({ generation: 0, entries: [], splits: [] }, options.findTarget);
+    this.#routes = new RouteBook(options.findTarget);
   }
 
   get generation(): number {
     return this.#generation;
   }
 
-  /** Requests that arrive from now on are routed by this table. */
-  publish(table: RouteTable): void {
-    this.#routes = new RouteBook(table, this.#options.findTarget);
-    this.#generation = table.generation;
+  /** Requests that arrive from now on are routed by the table of this generation. */
+  publish(changes: TableChanges): void {
+    this.#routes.apply(changes);
+    this.#generation = changes.generation;
   }
 
   handle(request: IncomingMessage, response: ServerResponse, door: Door, expects: 'nothing' | 'continue'): void {

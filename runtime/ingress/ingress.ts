@@ -155,8 +155,8 @@ export class Ingress implements ExchangeHost {
     entry.target.lost();
   }
 
-  #publish({ ask, table }: Order<'table'>): void {
-    this.#front.publish(table);
+  #publish({ ask, changes }: Order<'table'>): void {
+    this.#front.publish(changes);
     this.#done(ask);
   }
 

@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorPlain } from '../errors.ts';
 import type { StartNote } from '../isolates/version-isolates.ts';
-import type { RouteTable } from '../router/table.ts';
+import type { TableChanges } from '../router/table-changes.ts';
 import type { LinkRole } from './isolate-link.ts';
 import type { TargetPlan } from './target.ts';
 
@@ -46,7 +46,7 @@ export type ToIngress =
   /** Takes no more requests; answered when what it has is done. */
   | { readonly kind: 'retire'; readonly ask: number; readonly isolate: number }
   | { readonly kind: 'lose'; readonly isolate: number }
-  | { readonly kind: 'table'; readonly ask: number; readonly table: RouteTable }
+  | { readonly kind: 'table'; readonly ask: number; readonly changes: TableChanges }
   /** Answered when the version has no request in flight. */
   | { readonly kind: 'drain'; readonly ask: number; readonly key: string }
   /** Answered with the number of requests that were cut. */

@@ -1,9 +1,11 @@
 // The route table as an ingress thread reads it. A request's function is found first, then one of its versions by share, key
 // or the caller's own word, then the route by that version's manifest alone: what another version has added is not there.
 import { assert, PilotlightError, type ErrorPlain } from '../errors.ts';
+import type { RoutePattern } from '../function.ts';
 import { chooseByKey, chooseByPoint } from '../router/choose-version.ts';
-import { RouteMatcher, type RouteMiss } from '../router/route-matcher.ts';
-import { routeLabel, type RouteTable, type Share } from '../router/table.ts';
+import { RouteMatcher, type RouteMiss, type RouteTo } from '../router/route-matcher.ts';
+import { routeLabel, type Share } from '../router/table.ts';
+import type { FunctionRoutes, TableChanges } from '../router/table-changes.ts';
 import { targetKey } from './orders.ts';
 import type { Target } from './target.ts';
 
@@ -34,28 +36,42 @@ interface SplitVersion extends Share {
 
 type Split = readonly SplitVersion[];
 
+type Found = Route | Refusal | Split;
+
 export class RouteBook {
-  readonly #matcher: RouteMatcher<Route | Refusal | Split>;
+  readonly #matcher = new RouteMatcher<Found>();
+  readonly #findTarget: (key: string) => Target | undefined;
   /** 0 or more, less than 1. */
   readonly #random: () => number;
 
-  constructor(table: RouteTable, findTarget: (key: string) => Target | undefined, random: () => number = Math.random) {
+  constructor(findTarget: (key: string) => Target | undefined, random: () => number = Math.random) {
+    this.#findTarget = findTarget;
     this.#random = random;
-    const refusals = table.entries.flatMap(({ pattern, refusal }) => (refusal === undefined ? [] : [{ pattern, target: { kind: 'refusal', refusal } as const }]));
-    const routes = table.entries.filter(({ refusal }) => refusal === undefined).map((entry) => {
-      const target = findTarget(targetKey({ name: entry.function, version: entry.version }));
-      assert(target !== undefined, `route table ${table.generation} names ${entry.function}@${entry.version}, which was not attached`);
-      return { pattern: entry.pattern, target: { kind: 'route', label: routeLabel(entry.pattern), target } as const };
+  }
+
+  /** Requests that come from now on are routed so; none sees half of it. */
+  apply({ generation, changed }: TableChanges): void {
+    const next = changed.map((routes) => ({ owner: routes.function, found: this.#foundOf(routes, generation) }));
+    for (const { owner, found } of next) this.#matcher.replace(owner, found);
+  }
+
+  #foundOf({ function: name, entries, shares }: FunctionRoutes, generation: number): readonly RouteTo<Found>[] {
+    const split = shares.map((share) => {
+      const own = entries.filter(({ version, refusal }) => version === share.version && refusal === undefined);
+      const target = this.#targetOf(name, share.version, generation);
+      return { ...share, target, routes: new RouteMatcher(own.map(({ pattern }) => ({ pattern, target: routeTo(pattern, target) }))) };
     });
-    const splits = new Map(table.splits.map(({ function: name, shares }): [string, Split] => [name, shares.map((share) => {
-      const own = routes.filter(({ target: { target } }) => target.name === name && target.version === share.version);
-      const target = findTarget(targetKey({ name, version: share.version }));
-      assert(target !== undefined, `route table ${table.generation} splits ${name} over ${share.version}, which was not attached`);
-      return { ...share, target, routes: new RouteMatcher(own) };
-    })]));
-    this.#matcher = new RouteMatcher<Route | Refusal | Split>([
-      ...routes.map(({ pattern, target }) => ({ pattern, target: splits.get(target.target.name) ?? target })), ...refusals,
-    ]);
+    return entries.map(({ pattern, version, refusal }): RouteTo<Found> => {
+      if (refusal !== undefined) return { pattern, target: { kind: 'refusal', refusal } };
+      return { pattern, target: split.length > 0 ? split : routeTo(pattern, this.#targetOf(name, version, generation)) };
+    });
+  }
+
+  #targetOf(name: string, version: string, generation: number): Target {
+    const key = targetKey({ name, version });
+    const target = this.#findTarget(key);
+    assert(target !== undefined, `route table ${generation} names ${key}, which was not attached`);
+    return target;
   }
 
   /** Throws NO_VERSION when the caller wants a version that is not part of the deployment. */
@@ -77,6 +93,10 @@ export class RouteBook {
     if (version !== undefined) return pickWanted(split, version);
     return key === undefined ? chooseByPoint(split, this.#random()) : chooseByKey(split, key);
   }
+}
+
+function routeTo(pattern: RoutePattern, target: Target): Route {
+  return { kind: 'route', label: routeLabel(pattern), target };
 }
 
 /** By its label or any longer part of its digest. */
