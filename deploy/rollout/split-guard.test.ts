@@ -21,7 +21,7 @@ async function splitHost(abortIf = BOUNDS, store = new FakeStore()): Promise<Hos
 function report(...lines: readonly (readonly [bundle: Bundle, requests: number, failures: number, ms?: number])[]): VersionTallies {
   return new Map(lines.map(([bundle, requests, failures, ms = 5]) => {
     const [name, version] = [bundle.manifest.name, bundleVersion(bundle)];
-    return [`${name}@${version}`, { function: name, version, requests, failures, durations: new Map([[bucketOf(ms), requests]]) }];
+    return [version, { function: name, version, requests, failures, durations: new Map([[bucketOf(ms), requests]]) }];
   }));
 }
 

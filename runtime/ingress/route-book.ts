@@ -86,7 +86,7 @@ export class RouteBook {
     const { routes, target } = this.#choose(found, wish);
     const route = routes.find(method, path) ?? routes.explainMiss(path);
     if (route.kind !== 'no-route') return route;
-    throw new PilotlightError('NO_ROUTE', `${target.label} has no route for ${JSON.stringify(path.slice(0, 200))}; another version of ${target.name} has one, which Pilotlight-Version asks for`);
+    throw new PilotlightError('NO_ROUTE', `${target.label} has no route for ${JSON.stringify(path.slice(0, 200))}; another version of ${target.name} has one: Pilotlight-Version asks for it`);
   }
 
   #choose(split: Split, { version, key }: Wish): SplitVersion {

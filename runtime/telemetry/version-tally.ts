@@ -13,7 +13,7 @@ export interface VersionTally {
   readonly durations: Map<number, number>;
 }
 
-/** By function and version. */
+/** By version alone: the digest covers the function's name, and a key made for each request would cost as much as all the rest. */
 export type VersionTallies = Map<string, VersionTally>;
 
 const FIRST_MS = 0.1;
@@ -48,11 +48,10 @@ export function addTally(into: VersionTallies, from: VersionTally): void {
 }
 
 function tallyOf(tallies: VersionTallies, name: string, version: string): VersionTally {
-  const key = `${name}@${version}`;
-  const known = tallies.get(key);
+  const known = tallies.get(version);
   if (known !== undefined) return known;
   const tally: VersionTally = { function: name, version, requests: 0, failures: 0, durations: new Map() };
-  tallies.set(key, tally);
+  tallies.set(version, tally);
   return tally;
 }
 
