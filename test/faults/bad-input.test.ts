@@ -205,6 +205,28 @@ describe('a command that cannot be', () => {
   }
 });
 
+describe('a folder that cannot be deployed is told by check, without a host:', () => {
+  const tensor = (type: string, shape: readonly number[], data: readonly number[]) => ({ type, shape, data });
+  const right = tensor('float32', [2], [1, 2]);
+  for (const [what, sample, told] of [
+    ['no JSON', '{ nope', /no JSON/], ['an unknown input', { inputs: { z: right } }, /input "z" is unknown: the model takes "x" float32 \[n\]/],
+    ['a wrong type', { inputs: { x: tensor('int8', [2], [1, 2]) } }, /input "x" must be float32 \[n\]; found type "int8"/],
+    ['a wrong length', { inputs: { x: tensor('float32', [3], [1, 2]) } }, /inputs\.x: found 2 elements, wanted 3/],
+    ['an expected output that the model has not', { inputs: { x: right }, expect: { q: right } }, /output "q" is expected: the model gives "y"/],
+  ] as const) {
+    test(`a warm input with ${what}`, TIME, async () => {
+      const folder = folders.write('sampled', {
+        manifest: { models: { ADD: { path: 'model.onnx', warm: { inputs: ['sample.json'] } } } },
+        files: { 'model.onnx': tiny('add-three.onnx'), 'sample.json': typeof sample === 'string' ? sample : JSON.stringify(sample) },
+      });
+      const { code, err } = await host.here(['check', folder]);
+      assert.equal(code, 1);
+      assert.match(err, /^error: WARMUP_FAILED: .*sample\.json: /m);
+      assert.match(err, told);
+    });
+  }
+});
+
 describe('a host that cannot start', () => {
   const end = async (flags: readonly string[], store?: string) => {
     const broken = new RealHost({ flags, ...(store === undefined ? {} : { store }) });

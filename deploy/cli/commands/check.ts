@@ -1,10 +1,11 @@
-// `pilotlight check DIR`: everything about a folder that can be told without a host: manifest, handler, files, models.
+// `pilotlight check DIR`: everything about a folder that can be told without a host: manifest, handler, files, models, warm inputs.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Signature, TensorSpec } from '../../../runtime/engine/tensor.ts';
 import { versionLabel } from '../../../runtime/function.ts';
 import { bundleFolder } from '../../bundle/bundle-folder.ts';
 import { countOf } from '../../rollout/count-of.ts';
+import { checkSamples } from '../check-samples.ts';
 import type { HostOptions } from '../find-admin.ts';
 import { formatBytes, formatPath } from '../format.ts';
 import { readSignatures } from '../read-signatures.ts';
@@ -46,6 +47,8 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
   const absolute = resolve(terminal.folder, folder);
   const { bundle, version, warnings } = await bundleFolder(absolute);
   const { manifest, files } = bundle;
+  const models = await readSignatures(absolute, manifest.models, options, terminal);
+  await checkSamples(absolute, bundle, models);
   return {
     folder: formatPath(absolute, terminal.folder),
     label: versionLabel({ name: manifest.name, version }),
@@ -53,7 +56,7 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
     files: Object.keys(files).length,
     bytes: Object.values(files).reduce((sum, file) => sum + file.bytes, 0),
     goldenRequests: manifest.warm.length,
-    models: await readSignatures(absolute, manifest.models, options, terminal),
+    models,
     warnings,
   };
 }
