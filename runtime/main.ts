@@ -18,6 +18,7 @@ import { DataPlaneThreads } from './ingress/data-plane.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PoolResidency } from './residency/residency.ts';
+import { WatchedLoads } from './residency/watched-loads.ts';
 import { HostLink } from './supervisor/host-link.ts';
 import type { HostDescriptors } from './supervisor/messages.ts';
 import { Underway } from './supervisor/underway.ts';
@@ -56,8 +57,8 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const store = await Store.open(config.store, { versionsKept: config.versionsKept, secretsDir: config.secretsDir });
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
-  const { telemetry, residency } = await openResidency(config, engine, log);
   const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
+  const { telemetry, residency } = await openResidency(config, { engine, underway }, log);
   keepWorkRecord(engine, descriptors);
   const dataPlane = await openDataPlane(config, descriptors, {
     telemetry, residency, underway, takeSockets, metered: (report) => rollout.metered(report.tallies),
@@ -130,11 +131,19 @@ async function openQuarantine({ store }: Config): Promise<Quarantine> {
   return quarantine;
 }
 
-async function openResidency(config: Config, engine: NativeEngine, to: Log): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
+async function openResidency(
+  config: Config, { engine, underway }: { readonly engine: NativeEngine; readonly underway: Underway }, to: Log,
+): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
   const spanExport = wantsSpans(process.env) ? await openSpanExport({ serviceVersion: SERVICE_VERSION, instanceId: `${hostname()}-${process.pid}` }) : undefined;
   const telemetry: Telemetry = new Telemetry({ log: to, ...(spanExport === undefined ? {} : { spanExport }), pools: () => residency.namedStats(), devices: () => residency.devices() });
+  const loads = new WatchedLoads({
+    engine, clock: realClock,
+    owners: (key) => residency.declarers(key).map(labelOf),
+    onLate: (owners) => underway.prepare(owners),
+    onHung: (reason) => link.giveUp(reason),
+  });
   const residency: PoolResidency = new PoolResidency({
-    engine, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
+    engine: loads, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
     devices: budgetsOf(config.devices), residencyMinMs: config.residencyMinMs,
     onLoad: (record) => telemetry.load(record),
     onClaim: (versionId, keys) => link.claims({ label: labelOf(versionId), pools: keys.map((key) => engine.indexOf(key)) }),

@@ -161,9 +161,11 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   LOAD_FAILED: {
     audience: 'caller',
-    when: 'A model could not be loaded or an isolate not started, or it failed a moment ago and is tried again later (1 s after ' +
+    when: 'A model could not be loaded, not within its limit (`limits.initTimeoutMs` in a deploy or restart, 60 s on ' +
+      'request), or an isolate not started; or it failed a moment ago and is tried again later (1 s after ' +
       'the first failure, up to 30 s).',
-    what: 'Try again after `Retry-After`. The log has the first failure; `pilotlight doctor` says whether a library is missing.',
+    what: 'Try again after `Retry-After`. The log has the first failure; `pilotlight doctor` says whether a library is missing. A load that has not ended 15 s ' +
+      'after its limit makes the host restart, since its thread cannot be stopped.',
   },
   NO_MEMORY: {
     audience: 'caller',

@@ -100,8 +100,11 @@ export interface EngineControl {
   capabilities(): readonly Capability[];
   /** Reads a model's signature without keeping it loaded. */
   inspect(path: string, backend: Backend): Promise<Signature>;
-  /** Loads on the device's loader thread. The pool is closed to jobs until `open`. */
-  load(spec: PoolSpec): Promise<LoadedPool>;
+  /**
+   * Loads on the device's loader thread. The pool is closed to jobs until `open`. The deadline, on the shared monotonic clock, is kept by
+   * residency's watch alone: native code that loads cannot be stopped.
+   */
+  load(spec: PoolSpec, deadlineMs?: number): Promise<LoadedPool>;
   /** One run on one slot of a pool that is loaded, open or not; the warm-up's way in. */
   runOnSlot(key: string, slot: number, inputs: Tensors, options: RunOptions): Promise<RunResult>;
   /** From now on jobs find the pool resident. */

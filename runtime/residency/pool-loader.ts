@@ -143,7 +143,7 @@ export class PoolLoader {
     // What an unload that failed has left on the books.
     ledger.release(key);
     await this.#reserve(pool, plan, pool.knownBytes ?? plan.bytes, load);
-    const loaded = await engine.load(plan.spec);
+    const loaded = await engine.load(plan.spec, load.deadlineMs);
     load.steps.push(...loaded.steps);
     try {
       await warmUp(engine, { plan, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });

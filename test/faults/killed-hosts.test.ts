@@ -186,6 +186,22 @@ test('fault 21: a run that ends the process at once is named, and the busy funct
   await load.answers('root', 10);
 });
 
+test('a load that hangs fails its deploy at the limit, and the host is replaced because the thread cannot be stopped', TIME, async () => {
+  const host = await start();
+  await host.deploy(write('root', { says: 'root', route: '/' }));
+  const { code, err } = await host.cli(['deploy', folders.write('hangs', {
+    manifest: { limits: { initTimeoutMs: 1000 }, models: { MODEL: { path: 'model.fake', slots: 1 } } }, files: { 'model.fake': fakeModel(['hang-load']) },
+  })]);
+  assert.equal(code, 1);
+  assert.match(err, /(LOAD|WARMUP)_FAILED: .*\bhangs\b.*\b1000 ms/);
+  using load = new Load(host.port, 2);
+  await load.answers('root', 10);
+  const died = await host.event('host.died');
+  assert.match(String(died['msg']), /the host could not load the model of hangs@\w+: it had not ended 15000 ms after its limit of 1000 ms.* and was killed while preparing hangs@\w+/);
+  await host.ready(2);
+  await load.answers('root', 10);
+});
+
 /** Waits until the host has written down these pools as used last, the latest first. */
 async function lastUsed(host: RealHost, names: readonly string[]): Promise<void> {
   const { pools } = await host.view<{ pools: readonly { key: string; functions: readonly string[] }[] }>('/v1/pools');
