@@ -25,6 +25,7 @@ describe('rollout policy', () => {
     ['all versions of a split run already', { kind: 'split', startsVersions: false, ended: ['check'] }, 'run commit'],
     ['the deployed version runs already, in a split', { startsVersions: false, ended: ['check'] }, 'run commit'],
     ['a share is taken away', { kind: 'abort', ended: ['check'] }, 'run commit'],
+    ['a share was taken away', { kind: 'abort', ended: ['check', 'commit', 'switch'] }, 'end done'],
     ['a delete goes straight to the commit', { kind: 'delete', ended: ['check'] }, 'run commit'],
     ['the check failed', { ended: ['check'], failed: ['check'] }, 'end undone'],
     ['a golden request failed', { ended: upTo('golden'), failed: ['golden'] }, 'undo isolates'],

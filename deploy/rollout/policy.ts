@@ -38,7 +38,8 @@ const STEPS: Readonly<Record<RolloutKind, readonly StepName[]>> = {
   rollback: ['check', ...START, ...TAIL],
   split: ['check', ...START, ...TAIL],
   promote: ['check', ...START, ...TAIL],
-  abort: ['check', ...TAIL],
+  // It runs beside other rollouts of its function, which may have versions under way: there is nothing of its own to drain.
+  abort: ['check', 'commit', 'switch'],
   delete: ['check', ...TAIL],
 };
 

@@ -2,7 +2,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../runtime/clock.ts';
 import type { EngineControl } from '../../runtime/engine/port.ts';
-import { assert } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
 import type { Residency } from '../../runtime/residency/residency.ts';
@@ -143,8 +142,10 @@ export class RolloutSteps {
     const { generation } = await store.commit((state) => {
       const { [target.name]: _before, ...others } = state.functions;
       if (target.kind === 'delete') return others;
-      assert(this.#goal !== undefined, 'a commit came before the check');
-      return { ...others, [target.name]: stateAfter(target, this.#goal, stateOf(state, target.name), new Date()) };
+      const before = stateOf(state, target.name);
+      // Decided anew: a share may have been taken away since the check, which changes no other thing.
+      this.#goal = goalOf(target, before);
+      return { ...others, [target.name]: stateAfter(target, this.#goal, before, new Date()) };
     });
     return `generation ${generation}`;
   }

@@ -1,6 +1,7 @@
 // Moves functions from one version to the next, on the control thread. Rollouts of one function wait for each other, so
 // the last one asked for wins; those of different functions run side by side and only commit one after the other.
 import { PilotlightError } from '../../runtime/errors.ts';
+import { versionLabel } from '../../runtime/function.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Share } from '../../runtime/router/table.ts';
@@ -14,7 +15,7 @@ import { parseBound } from './abort-policy.ts';
 import { planDeploy, type DeployPlan } from './deploy-plan.ts';
 import { RolloutRun } from './rollout-run.ts';
 import { RolloutSteps, type RolloutParts } from './rollout-steps.ts';
-import type { DeploySplit, RolloutTarget } from './rollout-target.ts';
+import { stateOf, type DeploySplit, type RolloutTarget } from './rollout-target.ts';
 import { ServingTable } from './serving-table.ts';
 import { SplitGuard } from './split-guard.ts';
 import { Turns } from './turns.ts';
@@ -52,6 +53,8 @@ export class Rollout {
   readonly #turns = new Turns(WAITING_MAX);
   readonly #table: ServingTable;
   readonly #guard: SplitGuard;
+  /** Who follows the rollout of a function that is under way. */
+  readonly #attached = new Map<string, RolloutListener>();
   #restoring: Promise<unknown> = Promise.resolve();
 
   constructor(options: RolloutOptions) {
@@ -123,19 +126,32 @@ export class Rollout {
   }
 
   async #abort(name: string, version: string, why: string): Promise<void> {
-    const { outcome } = await this.#run({ kind: 'abort', name, version, why }, { warming: 'cold' });
-    if (outcome === 'aborted') this.#options.onAborted?.({ function: name, version, why });
+    const detail = `${versionLabel({ name, version })} loses its share: ${why}`;
+    this.#attached.get(name)?.({ step: 'switch', state: 'warning', detail, ms: 0 });
+    // In a line of its own: a deploy that loads for minutes must not keep a failing version in traffic.
+    await this.#turns.take(`abort ${name}`, () => this.#execute({ kind: 'abort', name, version, why }, { warming: 'cold' }));
+    const split = stateOf(this.#options.store.state(), name)?.split ?? [];
+    if (split.some((share) => share.version === version && share.aborted === why)) this.#options.onAborted?.({ function: name, version, why });
   }
 
-  #run(target: RolloutTarget, { warming, onEvent = () => {} }: RolloutRequest): Promise<RolloutResult> {
+  #run(target: RolloutTarget, request: RolloutRequest): Promise<RolloutResult> {
+    return this.#turns.take(target.name, async () => {
+      if (request.onEvent !== undefined) this.#attached.set(target.name, request.onEvent);
+      try {
+        return await this.#execute(target, request);
+      } finally {
+        this.#attached.delete(target.name);
+      }
+    });
+  }
+
+  async #execute(target: RolloutTarget, { warming, onEvent = () => {} }: RolloutRequest): Promise<RolloutResult> {
     const { onRecord, onAborted: _onAborted, ...parts } = this.#options;
     const { signal } = this.#stop;
-    return this.#turns.take(target.name, async () => {
-      await this.#restoring;
-      signal.throwIfAborted();
-      const steps = new RolloutSteps({ ...parts, table: this.#table, signal }, target);
-      return new RolloutRun({ steps, target, warming, clock: parts.clock, signal, onEvent, onRecord }).execute();
-    });
+    await this.#restoring;
+    signal.throwIfAborted();
+    const steps = new RolloutSteps({ ...parts, table: this.#table, signal }, target);
+    return new RolloutRun({ steps, target, warming, clock: parts.clock, signal, onEvent, onRecord }).execute();
   }
 }
 

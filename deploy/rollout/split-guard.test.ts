@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { bundleOf } from '../../test/support/bundle-of.ts';
 import { FakeStore } from '../../test/support/fake-store.ts';
 import { V1, V2, deploy, failsWith, setUp, type Host } from '../../test/support/rollout-fixture.ts';
 import { bucketOf, type VersionTallies } from '../../runtime/telemetry/version-tally.ts';
 import { bundleVersion, type Bundle } from '../bundle/bundle.ts';
 import { sharesOf } from '../store/store.ts';
+import type { RolloutEvent } from './rollout-event.ts';
 
 const WARM = { warming: 'warm' } as const;
 const BOUNDS = ['errors>1%', 'p99>2x'];
@@ -26,8 +28,8 @@ function report(...lines: readonly (readonly [bundle: Bundle, requests: number, 
 }
 
 const percents = (host: Host): readonly number[] => sharesOf(host.store.state().functions['digits'] ?? assert.fail()).map(({ percent }) => percent);
-/** Rollouts of one function wait for each other, so this one ends after what the guard has asked for. */
-const settled = (host: Host): Promise<unknown> => host.rollout.split('digits', [], WARM).catch(() => undefined);
+/** Aborts do not wait for other rollouts; over fakes they end within a turn of the event loop. */
+const settled = (host: Host): Promise<unknown> => host.rollout.split('digits', [], WARM).catch(() => new Promise((resolve) => { setImmediate(resolve); }));
 
 describe('a split with bounds', () => {
   test('a version that fails too often loses its share, keeps running, and it is told why', async () => {
@@ -136,6 +138,47 @@ describe('a split with bounds', () => {
     await settled(host);
     assert.deepEqual([percents(host), host.aborted], [[100], []]);
     assert.deepEqual([...host.dataPlane.running.keys()], [`digits@${ONE}`]);
+  });
+
+  test('an abort does not wait for a deploy that is under way, which hears of it and keeps it', async () => {
+    const host = await splitHost();
+    const three = bundleOf('digits', 'three', { models: { DIGITS: { path: 'third.onnx' } } });
+    let open = (): void => {};
+    let reached = (): void => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const loading = new Promise<void>((resolve) => (reached = resolve));
+    host.residency.before = (operation) => {
+      if (operation !== 'ensure') return;
+      reached();
+      return opened;
+    };
+    const warnings: string[] = [];
+    const onEvent = ({ state, detail }: RolloutEvent): void => void (state === 'warning' && warnings.push(detail));
+    const deploying = host.rollout.deploy(three, { ...WARM, onEvent, split: { percent: 20, abortIf: [] } });
+    await loading;
+    host.rollout.metered(report([V2, 40, 40]));
+    await new Promise((resolve) => { setImmediate(resolve); });
+    assert.deepEqual([percents(host), host.aborted.length], [[100, 0], 1]);
+    assert.deepEqual(warnings, [`digits@${TWO.slice(0, 8)} loses its share: 40 of 40 requests failed (100.0 %), more than errors>1% allows`]);
+    open();
+    await deploying;
+    assert.deepEqual(percents(host), [80, 0, 20]);
+    assert.equal(host.dataPlane.running.size, 3);
+    assert.ok(host.store.state().functions['digits']?.split?.[1]?.aborted !== undefined);
+  });
+
+  test('a promote under way when its version loses its share is refused', async () => {
+    const host = await splitHost();
+    let open = (): void => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    let commits = 0;
+    host.store.before = (operation) => (operation === 'commit' && ++commits === 1 ? opened : undefined);
+    host.rollout.metered(report([V2, 40, 40]));
+    const promoting = host.rollout.promote('digits', WARM);
+    const refused = assert.rejects(promoting, failsWith('BAD_REQUEST', 'lost its share'));
+    setImmediate(open);
+    await refused;
+    assert.deepEqual(percents(host), [100, 0]);
   });
 
   test('a bound that is none is refused before anything begins', async () => {
