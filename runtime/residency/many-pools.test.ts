@@ -152,6 +152,7 @@ describe('many pools on little memory', () => {
     engine.before = (operation) => {
       if (operation === 'load') clock.advance(4000);
     };
+    engine.stepsOf = () => [{ name: 'create', startMs: clock.nowMs() - 4000, endMs: clock.nowMs() }];
     for (let round = 0; round < 6; round++) {
       await use(round % 2 === 0 ? 'a' : 'b');
       clock.advance(4000);

@@ -9,7 +9,7 @@ import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isPinned, move, type Pool } from './pool.ts';
 import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
 import { ThrashWatch } from './thrash.ts';
-import { UseOrder } from './use-order.ts';
+import { UseOrder, type OrderRule } from './use-order.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface PoolLoaderOptions {
@@ -18,6 +18,8 @@ export interface PoolLoaderOptions {
   readonly devices: readonly DeviceBudget[];
   /** A pool that was loaded is not given up before this time has passed. */
   readonly residencyMinMs: number;
+  /** What pools are worth; by default what loading them again costs. */
+  readonly orderRule?: OrderRule;
   readonly pools: ReadonlyMap<string, Pool>;
   readonly onLoad: (record: LoadRecord) => void;
   readonly onEvict: (record: EvictionRecord) => void;
@@ -55,9 +57,6 @@ interface Device {
   readonly room: DeviceRoom;
   readonly thrash: ThrashWatch;
 }
-
-/** A load that finds no room waits at most so long for handlers to let pools go; time itself brings room sooner or later. */
-const ROOM_WAIT_MS = 10_000;
 
 export class PoolLoader {
   readonly #options: PoolLoaderOptions;
@@ -137,7 +136,7 @@ export class PoolLoader {
   }
 
   async #bring(pool: Pool, { plan }: LoadOrder, load: Bringing): Promise<void> {
-    const { engine } = this.#options;
+    const { engine, clock } = this.#options;
     const { ledger } = this.#device(plan);
     const { key } = pool;
     // What an unload that failed has left on the books.
@@ -146,7 +145,7 @@ export class PoolLoader {
     const loaded = await engine.load(plan.spec, load.deadlineMs);
     load.steps.push(...loaded.steps);
     try {
-      await warmUp(engine, { plan, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });
+      await warmUp(engine, { plan, clock, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });
       const memory = this.#measured(key) ?? loaded.memory;
       pool.knownBytes = totalBytes(memory);
       if (pool.knownBytes > ledger.bytesOf(key) + ledger.freeBytes) {
@@ -168,27 +167,26 @@ export class PoolLoader {
   async #reserve(pool: Pool, plan: PoolPlan, bytes: number, { deadlineMs, steps, from }: Bringing): Promise<void> {
     const { clock } = this.#options;
     const startMs = clock.nowMs();
-    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.min(ROOM_WAIT_MS, deadlineMs - startMs), from });
+    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from });
     if (clock.nowMs() > startMs) steps.push({ name: 'room', startMs, endMs: clock.nowMs() });
   }
 
   /** Now it counts as resident: it may be used, and given up. */
-  #settle(pool: Pool, plan: PoolPlan, { startMs, endMs, evicted }: LoadRecord): void {
+  #settle(pool: Pool, plan: PoolPlan, { endMs, steps, warm }: LoadRecord): void {
     const { order, thrash } = this.#device(plan);
     move(pool, 'resident');
     pool.failure = undefined;
     pool.warmedWith.clear();
     pool.warmedWith.add(plan.warm.id);
     pool.loadedAtMs = endMs;
-    // Waiting for room is no price of this pool's.
-    pool.loadMs = endMs - Math.max(startMs, ...evicted.map(({ atMs }) => atMs));
+    pool.loadMs = workMs([...steps.filter(({ name }) => name !== 'room'), ...warm]);
     order.add(pool.key, { bytes: this.bytesOf(pool), loadMs: pool.loadMs, usedMs: endMs });
     thrash.loaded(pool.key, { startMs: endMs - pool.loadMs, endMs });
   }
 
   #openDevice({ device, budgetBytes }: DeviceBudget): Device {
     const ledger = new Ledger({ device, budgetBytes });
-    const order = new UseOrder();
+    const order = new UseOrder(this.#options.orderRule);
     const thrash = new ThrashWatch();
     const room = new DeviceRoom({ ledger, order, clock: this.#options.clock, tenants: this.#tenants(device, order, thrash) });
     return { ledger, order, room, thrash };
@@ -244,6 +242,11 @@ export class PoolLoader {
     assert(found !== undefined, `device ${device} has no budget`);
     return found;
   }
+}
+
+/** Without the waits for room and for the device's loader, which are no price of this pool's. */
+function workMs(parts: readonly { readonly startMs: number; readonly endMs: number }[]): number {
+  return parts.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
 }
 
 const NOTHING: PoolMemory = { weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 };

@@ -8,6 +8,7 @@ import type { EvictionRecord, LoadRecord, Start, WarmRecord } from '../records.t
 import { PoolLoader, type DeviceState } from './pool-loader.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
+import type { OrderRule } from './use-order.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Why a pool is wanted, and by whom. */
@@ -65,6 +66,8 @@ export interface ResidencyOptions {
   readonly devices: readonly DeviceBudget[];
   /** A pool that was loaded is not given up before this time has passed. */
   readonly residencyMinMs: number;
+  /** What pools are worth; by default what loading them again costs. */
+  readonly orderRule?: OrderRule;
   readonly onLoad: (record: LoadRecord) => void;
   /** A version declares these pools; none: it has forgotten them all. */
   readonly onClaim?: (versionId: string, keys: readonly string[]) => void;
@@ -154,8 +157,9 @@ export class PoolResidency implements Residency {
   async #prove(key: string, ask: Ask, plan: PoolPlan, deadlineMs: number): Promise<readonly WarmRecord[]> {
     const pool = this.#pools.get(key);
     if (pool?.signature === undefined || pool.warmedWith.has(plan.warm.id)) return [];
+    const { engine, clock } = this.#options;
     const onRun = ask.onWarm ?? (() => {});
-    const records = await warmUp(this.#options.engine, { plan, signature: pool.signature, deadlineMs, onRun });
+    const records = await warmUp(engine, { plan, clock, signature: pool.signature, deadlineMs, onRun });
     pool.warmedWith.add(plan.warm.id);
     return records;
   }

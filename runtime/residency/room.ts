@@ -38,18 +38,22 @@ interface Need {
   readonly grant: () => void;
   readonly refuse: (error: PilotlightError) => void;
   state: 'waiting' | 'ended';
+  /** Since when only holders keep it waiting. */
+  heldSinceMs: number | undefined;
 }
 
 export interface NeedOptions {
   readonly bytes: number;
   /** For messages. */
   readonly name: string;
-  /** Longest wait for others to let go. */
+  /** Longest wait for its turn and for what time brings. Holders are waited for no longer than HOLDERS_WAIT_MS. */
   readonly limitMs: number;
   /** `free`: nothing is given up for it. */
   readonly from: 'free' | 'others';
 }
 
+/** A handler may hold a lease for ever; its room is not waited for that long. */
+const HOLDERS_WAIT_MS = 10_000;
 /** Handlers say nothing when they let a pool go: it is tried again this often. */
 const HOLDERS_RETRY_MS = 20;
 const RETRY_AFTER_S = 1;
@@ -69,8 +73,8 @@ export class DeviceRoom {
   /** Resolves when the bytes are reserved in the ledger. Rejects NEVER_FITS, and NO_MEMORY when nothing lets go within the limit. */
   make(key: string, { bytes, name, limitMs, from }: NeedOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      const late = this.#options.clock.after(limitMs, () => this.#refuse(need, this.#full(need, `nobody let go of enough within ${Math.round(limitMs)} ms`)));
-      const need: Need = { key, bytes, name, from, late, grant: resolve, refuse: reject, state: 'waiting' };
+      const late = this.#options.clock.after(limitMs, () => this.#refuse(need, this.#full(need, `its turn did not come within ${Math.round(limitMs)} ms`)));
+      const need: Need = { key, bytes, name, from, late, grant: resolve, refuse: reject, state: 'waiting', heldSinceMs: undefined };
       this.#needs.push(need);
       this.changed();
     });
@@ -111,10 +115,17 @@ export class DeviceRoom {
       if (decision.act === 'take') this.#grant(need);
       else if (decision.act === 'refuse') this.#refuse(need, decision.because === 'size' ? this.#neverFits(need) : this.#full(need, PINNED));
       else if (need.from === 'free') this.#refuse(need, this.#full(need, 'nothing is given up for it'));
-      else if (decision.act === 'wait') return decision;
+      else if (decision.act === 'wait' && !this.#isHeldTooLong(need, decision)) return decision;
+      else if (decision.act === 'wait') this.#refuse(need, this.#full(need, `nobody let go of the rest within ${HOLDERS_WAIT_MS} ms`));
       else await this.#evict(decision.keys, need, busy);
     }
     return undefined;
+  }
+
+  #isHeldTooLong(need: Need, decision: RoomDecision & { readonly act: 'wait' }): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    need.heldSinceMs = decision.for === 'holders' ? (need.heldSinceMs ?? nowMs) : undefined;
+    return need.heldSinceMs !== undefined && nowMs - need.heldSinceMs >= HOLDERS_WAIT_MS;
   }
 
   #decide({ bytes }: Need, busy: ReadonlySet<string>): RoomDecision {

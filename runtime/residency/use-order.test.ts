@@ -33,6 +33,13 @@ describe('order of use', () => {
     assert.fail('the dear one was never given up');
   });
 
+  test('what was wanted again and again stays longer than what was used once since', () => {
+    const order = orderOf({ often: { mib: 1, loadMs: 10, usedMs: 1 }, once: { mib: 1, loadMs: 10, usedMs: 2 } });
+    for (const usedMs of [3, 4, 5]) order.use([['often', usedMs]]);
+    order.use([['once', 6]]);
+    assert.deepEqual([...order.leastFirst()], ['once', 'often']);
+  });
+
   test('a stamp that is no newer changes nothing, nor does one of a pool that is not there', () => {
     const order = orderOf({ a: { mib: 1, loadMs: 10, usedMs: 5 }, b: { mib: 1, loadMs: 10, usedMs: 6 } });
     order.use([['a', 5], ['b', 0], ['gone', 9]]);

@@ -1,6 +1,6 @@
 // Warms a loaded pool before it opens: every sample on every slot by itself, until no first time is left
 // for traffic to meet. It never opens the pool and never leaves it half judged: the first fault ends it.
-import { monotonicMs } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { EngineControl } from '../engine/port.ts';
 import type { Signature } from '../engine/tensor.ts';
 import { PilotlightError } from '../errors.ts';
@@ -13,6 +13,7 @@ const RUNS_MIN = 2;
 
 export interface WarmUpOptions {
   readonly plan: PoolPlan;
+  readonly clock: Clock;
   readonly signature: Signature;
   /** Stamp on the shared monotonic clock after which the warm-up fails. */
   readonly deadlineMs: number;
@@ -39,9 +40,9 @@ export async function warmUp(engine: EngineControl, options: WarmUpOptions): Pro
 }
 
 async function warmOnce(engine: EngineControl, options: WarmUpOptions, sample: WarmSample, slot: number): Promise<WarmRecord> {
-  const { plan, signature, deadlineMs } = options;
+  const { plan, clock, signature, deadlineMs } = options;
   const place = `warm-up of ${plan.function}'s model ${plan.binding} with ${sample.name} on slot ${slot}`;
-  const startMs = monotonicMs();
+  const startMs = clock.nowMs();
   let fault: string | undefined;
   try {
     const result = await engine.runOnSlot(plan.spec.key, slot, sample.inputs, { deadlineMs });
@@ -50,5 +51,5 @@ async function warmOnce(engine: EngineControl, options: WarmUpOptions, sample: W
     throw new PilotlightError('WARMUP_FAILED', `${place}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   if (fault !== undefined) throw new PilotlightError('WARMUP_FAILED', `${place}: ${fault}`);
-  return { slot, shape: describeShapes(sample.inputs), startMs, endMs: monotonicMs() };
+  return { slot, shape: describeShapes(sample.inputs), startMs, endMs: clock.nowMs() };
 }

@@ -1,4 +1,5 @@
 // All benchmarks, in the order in which they run.
+import { churn } from './churn.ts';
 import { churnReal } from './churn-real.ts';
 import { completion } from './completion.ts';
 import { firstRequest } from './first-request.ts';
@@ -18,5 +19,5 @@ import { warmWay } from './warm-way.ts';
 
 export const CASES: readonly BenchCase[] = [
   throughputHeavy, isolation, hop, smallModel, firstRequest, redeploy, slotsMemory, completion, restart,
-  stampede, loadBeside, warmWay, leak, scale, churnReal,
+  stampede, loadBeside, warmWay, leak, scale, churn, churnReal,
 ];

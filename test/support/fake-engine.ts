@@ -1,6 +1,6 @@
 // An engine that does what a test scripts, without threads: loads wait for the test when told to, and every
 // pool that was loaded and not unloaded is counted.
-import type { EngineControl, LoadedPool, PoolMemory, PoolSpec, PoolStats, RunResult } from '../../runtime/engine/port.ts';
+import type { EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult } from '../../runtime/engine/port.ts';
 import type { Signature, Tensors } from '../../runtime/engine/tensor.ts';
 
 const SIGNATURE: Signature = {
@@ -23,6 +23,7 @@ export class FakeEngine implements EngineControl {
   readonly usedMs = new Map<string, number>();
   /** What a pool is measured to hold. */
   weightsOf: (key: string) => number = () => 1;
+  stepsOf: (key: string) => readonly LoadStep[] = () => [];
   loads = 0;
 
   capabilities(): readonly [] {
@@ -39,7 +40,7 @@ export class FakeEngine implements EngineControl {
     this.onLoad(spec);
     await this.before('load', spec.key);
     this.loaded.add(spec.key);
-    return { signature: this.signature, memory: this.#memoryOf(spec.key), steps: [] };
+    return { signature: this.signature, memory: this.#memoryOf(spec.key), steps: this.stepsOf(spec.key) };
   }
 
   async runOnSlot(key: string, slot: number, inputs: Tensors): Promise<RunResult> {

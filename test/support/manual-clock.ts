@@ -33,6 +33,17 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs;
   }
 
+  /** Moves time on to what is due next and runs that; false when nothing is. */
+  step(): boolean {
+    let next: Due | undefined;
+    for (const due of this.#due) if (next === undefined || due.atMs < next.atMs) next = due;
+    if (next === undefined) return false;
+    this.#due.delete(next);
+    this.#nowMs = Math.max(this.#nowMs, next.atMs);
+    next.work();
+    return true;
+  }
+
   /** Timers that have not fired or been cancelled. */
   get pending(): number {
     return this.#due.size;
