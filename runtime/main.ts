@@ -15,6 +15,7 @@ import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
 import { connectionsMax } from './ingress/connections-max.ts';
 import { DataPlaneThreads } from './ingress/data-plane.ts';
+import { namesByUse, startOrder } from './isolates/start-order.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PoolResidency } from './residency/residency.ts';
@@ -65,9 +66,15 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   });
   const lastUsedFile = join(config.store, 'last-used.json');
   const remembered = await readLastUsed(lastUsedFile);
+  const startedFile = join(config.store, 'last-started.json');
+  const started = await readLastUsed(startedFile);
   const rollout = new Rollout({
     store, dataPlane, residency, underway, quarantine, engine: inspectOnce(engine), clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
-    onRecord: (record) => telemetry.rollout(record),
+    onRecord: (record) => {
+      telemetry.rollout(record);
+      remember();
+    },
+    startFirst: (functions) => startOrder(functions, started, config.isolatesMax),
     onAborted: (aborted) => log.warn(aborted, 'split.aborted'),
     loadFirst: (pools) => loadOrder(pools, remembered),
   });
@@ -82,7 +89,8 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   });
   let admin: AdminServer | undefined;
   const lastUsed = new LastUsed(lastUsedFile);
-  const remembering = setInterval(() => void lastUsed.remember(residency.pools()), REMEMBER_EVERY_MS);
+  const lastStarted = new LastUsed(startedFile);
+  const remembering = setInterval(remember, REMEMBER_EVERY_MS);
   const looking = setInterval(() => underway.see(dataPlane.snapshot().filter(({ inFlight }) => inFlight > 0).map(versionLabel)), LOOK_EVERY_MS);
   link.onStop((drainTimeoutMs) => void stop(drainTimeoutMs).catch(fail));
 
@@ -103,12 +111,19 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     admin = await openAdminServer({ app, descriptor: descriptors.admin, backlog: descriptors.backlog });
   }
 
+  function remember(): Promise<void>[] {
+    // Not before all are back that it remembers.
+    if (waitsFor !== undefined) return [];
+    return [lastUsed.remember(residency.pools()), lastStarted.rememberKeys(namesByUse(dataPlane.snapshot()))];
+  }
+
   async function stop(drainTimeoutMs: number): Promise<void> {
+    const written = Promise.all(remember());
     waitsFor = 'stopping';
     log.info({ drainTimeoutMs }, 'host.stopping');
     clearInterval(remembering);
     clearInterval(looking);
-    await lastUsed.remember(residency.pools());
+    await written;
     // Undone at once, beside the drain: a deploy that has not committed must not hold the end up.
     const rolledBack = rollout.close();
     const cut = await dataPlane.close(drainTimeoutMs, () => link.released());

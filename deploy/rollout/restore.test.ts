@@ -20,6 +20,30 @@ describe('restart and stop', () => {
     assert.equal((await deploy(host, V1)).outcome, 'unchanged');
   });
 
+  test('restore starts the functions that are to be first; the others are routed to, read no further, and prepared by their first request', async () => {
+    const store = new FakeStore();
+    await deploy(setUp({ store }), V1);
+    await deploy(setUp({ store }), bundleOf('letters', 'x', { isolates: 3, models: { P: { path: 'p.onnx', residency: 'pinned' } } }));
+    const asked: unknown[] = [];
+    const host = setUp({ store, startFirst: (functions) => {
+      asked.push(...functions);
+      return ['letters'];
+    } });
+    const restored = await host.rollout.restore();
+    assert.deepEqual(asked, [{ name: 'digits', isolates: 3, pinned: false }, { name: 'letters', isolates: 4, pinned: true }]);
+    assert.deepEqual(restored.map(({ function: name, error }) => [name, error]), [['digits', undefined], ['letters', undefined]]);
+    assert.deepEqual(host.dataPlane.serving.map((id) => id.split('@')[0]), ['digits', 'letters']);
+    assert.deepEqual([...host.dataPlane.running.keys()].map((id) => id.split('@')[0]), ['letters']);
+    assert.deepEqual(host.records.map(({ function: name }) => name), ['letters'], 'nothing was done for the other');
+    assert.equal(host.residency.declared.size, 1);
+    const prepared = await host.dataPlane.declared.get(idOf(V1))?.prepare();
+    assert.deepEqual(prepared?.models.map(({ binding }) => binding), ['DIGITS']);
+    assert.equal(host.residency.declared.size, 2);
+    assert.equal((await deploy(host, V1)).outcome, 'unchanged');
+    assert.equal((await deploy(host, V2)).outcome, 'deployed');
+    assert.equal(host.dataPlane.declared.size, 0, 'the old version is stopped though it never ran');
+  });
+
   test('restore serves the others when one function cannot be started, and its next deploy brings it back', async () => {
     const store = new FakeStore();
     await deploy(setUp({ store }), V1);

@@ -1,10 +1,13 @@
-// Starts again what is deployed after the host was restarted: isolates of all functions, then the route table, so that
-// callers are answered as early as can be, then the pools in the order of their worth, then the golden requests.
+// Brings back what is deployed after the host was restarted: the functions that were used last are started, of the others no
+// more is read than their routes and limits. Then comes the route table, so that callers are answered as early as can be,
+// then the pools in the order of their worth, then the golden requests.
 import { randomBytes } from 'node:crypto';
 import { PilotlightError, describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
+import type { DeclaredVersion, FunctionVersion } from '../../runtime/function.ts';
 import type { ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
+import type { StartCandidate } from '../../runtime/isolates/start-order.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import { parseRoute } from '../manifest/route.ts';
 import { sharesOf, type FunctionState } from '../store/store.ts';
@@ -15,7 +18,7 @@ import type { RolloutParts } from './rollout-steps.ts';
 import type { Deployment } from './serving-table.ts';
 import { sharesAmong } from './shares.ts';
 import { versionId } from './version-id.ts';
-import { planVersion, type VersionPlan } from './version-plan.ts';
+import { declaredVersion, planVersion, type VersionPlan } from './version-plan.ts';
 import { within } from './within.ts';
 
 export interface RestoredFunction {
@@ -28,12 +31,15 @@ export interface RestoredFunction {
 }
 
 export interface RestoreOptions {
+  /** Names of the functions to start, in this order; the others are started by their first request. */
+  readonly startFirst: (functions: readonly StartCandidate[]) => readonly string[];
   readonly loadFirst: (pools: readonly PoolPlan[]) => readonly PoolPlan[];
   readonly onRecord: (record: RolloutRecord) => void;
 }
 
 /** Threads started side by side: enough to hide each other's waits, too few to starve each other. */
 const STARTS_AT_ONCE = 4;
+const READS_AT_ONCE = 32;
 
 /** One version on its way back. */
 interface Restoring {
@@ -42,6 +48,10 @@ interface Restoring {
   readonly startMs: number;
   readonly steps: RolloutRecord['steps'][number][];
   readonly warnings: string[];
+  /** What is known of it before anybody looks at its models. */
+  declared?: DeclaredVersion;
+  pinned: boolean;
+  /** Of one that is started. */
   plan?: VersionPlan;
   error?: unknown;
 }
@@ -51,20 +61,21 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   const { clock, store, table } = parts;
   const deployed = Object.entries(store.state().functions);
   const all: Restoring[] = deployed.flatMap(([name, state]) =>
-    sharesOf(state).map(({ version }) => ({ name, version, startMs: clock.nowMs(), steps: [], warnings: [] })));
+    sharesOf(state).map(({ version }) => ({ name, version, startMs: clock.nowMs(), steps: [], warnings: [], pinned: false })));
   for (const one of all) await refuseQuarantined(parts, one);
-  const early = all.filter((one) => treatmentOf(parts, one) === 'early').values();
-  await Promise.all(Array.from({ length: STARTS_AT_ONCE }, async () => {
-    for (const one of early) await start(parts, one);
-  }));
+  await sideBySide(all, READS_AT_ONCE, (one) => read(parts, one));
+  const first = startedFirst(all, options.startFirst);
+  await sideBySide(first.filter((one) => treatmentOf(parts, one) === 'early'), STARTS_AT_ONCE, (one) => start(parts, one));
   // Alone, so that a death names no other beside the guilty one.
-  for (const one of all) if (treatmentOf(parts, one) === 'late') await start(parts, one);
+  for (const one of first) if (treatmentOf(parts, one) === 'late') await start(parts, one);
+  for (const one of all) if (one.plan === undefined && one.error === undefined) declare(parts, one);
   // The data plane is closing: it runs nothing any more that a table could name.
   if (parts.signal.aborted) return [];
+  const versions = byName(all);
   const release = await table.hold();
   try {
     await table.publish(new Map(deployed.flatMap(([name, state]) => {
-      const deployment = deploymentOf(state, all.filter((one) => one.name === name));
+      const deployment = deploymentOf(state, versions.get(name) ?? []);
       return deployment === undefined ? [] : [[name, deployment]];
     })));
   } finally {
@@ -72,7 +83,7 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   }
   const loaded = await loadPools(parts, all, options.loadFirst);
   for (const one of all) await warmIsolates(parts, one, loaded);
-  for (const one of all) options.onRecord(recordOf(one, clock.nowMs()));
+  for (const one of all) if (one.plan !== undefined || one.error !== undefined) options.onRecord(recordOf(one, clock.nowMs()));
   for (const one of all) {
     if (treatmentOf(parts, one) === 'late') one.warnings.push('it was at work when the host died, so its models are loaded by the first request that wants them');
   }
@@ -97,9 +108,55 @@ async function refuseQuarantined({ quarantine, store, table }: RolloutParts, one
   }
 }
 
+async function sideBySide(all: readonly Restoring[], width: number, work: (one: Restoring) => Promise<void>): Promise<void> {
+  const waiting = all.values();
+  await Promise.all(Array.from({ length: width }, async () => {
+    for (const one of waiting) await work(one);
+  }));
+}
+
+async function read({ store, signal }: RolloutParts, one: Restoring): Promise<void> {
+  if (one.error !== undefined) return;
+  try {
+    signal.throwIfAborted();
+    const stored = await store.readVersion(one.name, one.version);
+    one.declared = declaredVersion(stored);
+    one.pinned = Object.values(stored.bundle.manifest.models).some(({ residency }) => residency === 'pinned');
+  } catch (error) {
+    one.error = error;
+  }
+}
+
+function byName(all: readonly Restoring[]): ReadonlyMap<string, readonly Restoring[]> {
+  const found = new Map<string, Restoring[]>();
+  for (const one of all) found.set(one.name, [...found.get(one.name) ?? [], one]);
+  return found;
+}
+
+/** The versions of the functions that are to be started, in their order. */
+function startedFirst(all: readonly Restoring[], choose: RestoreOptions['startFirst']): readonly Restoring[] {
+  const functions = byName(all.filter(({ declared }) => declared !== undefined));
+  const candidates = [...functions].map(([name, versions]): StartCandidate => ({
+    name, isolates: versions.reduce((sum, { declared }) => sum + (declared?.isolates ?? 0) + 1, 0), pinned: versions.some(({ pinned }) => pinned),
+  }));
+  return choose(candidates).flatMap((name) => functions.get(name) ?? []);
+}
+
+/** From here on its first request starts it. */
+function declare(parts: RolloutParts, { declared, name, version }: Restoring): void {
+  if (declared === undefined) return;
+  const { store, dataPlane } = parts;
+  dataPlane.declare(declared, () => readSecrets(store.secrets, declared), async (): Promise<FunctionVersion> => {
+    using _ = parts.underway.prepare([versionLabel({ name, version })]);
+    const plan = await planVersion(await store.readVersion(name, version), parts);
+    parts.residency.declare(versionId(name, version), plan.pools);
+    return plan.function;
+  });
+}
+
 /** Versions that could not be started leave their part to the others. */
 function deploymentOf(state: FunctionState, restored: readonly Restoring[]): Deployment | undefined {
-  const started = new Map(restored.flatMap(({ version, plan, error }) => (plan === undefined || error !== undefined ? [] : [[version, plan.function]])));
+  const started = new Map(restored.flatMap(({ version, declared, error }) => (declared === undefined || error !== undefined ? [] : [[version, declared]])));
   const shares = sharesAmong(sharesOf(state), new Set(started.keys()));
   return shares.length === 0 ? undefined : { versions: shares.flatMap(({ version }) => started.get(version) ?? []), shares };
 }

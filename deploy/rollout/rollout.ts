@@ -9,7 +9,7 @@ import type { VersionTallies } from '../../runtime/telemetry/version-tally.ts';
 import { bundleVersion } from '../bundle/bundle.ts';
 import { checkBundle } from '../bundle/check-bundle.ts';
 import type { Warming } from './policy.ts';
-import { restoreFunctions, type RestoredFunction } from './restore.ts';
+import { restoreFunctions, type RestoredFunction, type RestoreOptions } from './restore.ts';
 import type { RolloutListener, RolloutResult } from './rollout-event.ts';
 import { parseBound } from './abort-policy.ts';
 import { planDeploy, type DeployPlan } from './deploy-plan.ts';
@@ -24,6 +24,8 @@ export interface RolloutOptions extends Omit<RolloutParts, 'table' | 'signal'> {
   readonly onRecord: (record: RolloutRecord) => void;
   /** A version of a split has passed a bound and has lost its share. */
   readonly onAborted?: (aborted: Aborted) => void;
+  /** After a restart: the functions to start before the host is ready; the others start when requests come. Default: all. */
+  readonly startFirst?: RestoreOptions['startFirst'];
   /** After a restart: the pools to load before the host is ready, in this order. Default: all, pinned ones first. */
   readonly loadFirst?: (pools: readonly PoolPlan[]) => readonly PoolPlan[];
 }
@@ -97,8 +99,8 @@ export class Rollout {
 
   /** After a start: runs what is deployed; rollouts wait for it. One function that cannot be started does not keep the others down. */
   restore(): Promise<readonly RestoredFunction[]> {
-    const { loadFirst = pinnedFirst, onRecord, onAborted: _onAborted, ...parts } = this.#options;
-    const restored = restoreFunctions({ ...parts, table: this.#table, signal: this.#stop.signal }, { loadFirst, onRecord });
+    const { startFirst = allOf, loadFirst = pinnedFirst, onRecord, onAborted: _onAborted, ...parts } = this.#options;
+    const restored = restoreFunctions({ ...parts, table: this.#table, signal: this.#stop.signal }, { startFirst, loadFirst, onRecord });
     this.#restoring = restored.catch(() => {});
     return restored;
   }
@@ -159,6 +161,10 @@ function deployTarget(received: unknown, split: DeploySplit | undefined): Extrac
   const bundle = checkBundle(received);
   for (const bound of split?.abortIf ?? []) parseBound(bound);
   return { kind: 'deploy', name: bundle.manifest.name, bundle, version: bundleVersion(bundle), ...(split === undefined ? {} : { split }) };
+}
+
+function allOf(functions: Parameters<RestoreOptions['startFirst']>[0]): readonly string[] {
+  return functions.map(({ name }) => name);
 }
 
 function pinnedFirst(pools: readonly PoolPlan[]): readonly PoolPlan[] {

@@ -1,7 +1,7 @@
 // The versions that traffic meets now, and the only place that publishes a route table. Tables are made under one
 // lock together with the commit that they follow, so that two functions' rollouts cannot publish out of order.
 import { PilotlightError, toPlainError } from '../../runtime/errors.ts';
-import type { FunctionVersion, RoutePattern } from '../../runtime/function.ts';
+import type { DeclaredVersion, RoutePattern } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
 import { routeLabel, type RouteEntry, type Share } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
@@ -17,7 +17,7 @@ export interface Refused {
 
 /** The versions of a function that answer now, with their shares, in the same order. */
 export interface Deployment {
-  readonly versions: readonly FunctionVersion[];
+  readonly versions: readonly DeclaredVersion[];
   readonly shares: readonly Share[];
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Backend, EngineControl, PoolSpec } from '../../runtime/engine/port.ts';
 import type { Signature } from '../../runtime/engine/tensor.ts';
 import { PilotlightError, assert } from '../../runtime/errors.ts';
-import type { FunctionVersion, ModelBinding } from '../../runtime/function.ts';
+import type { DeclaredVersion, FunctionVersion, ModelBinding } from '../../runtime/function.ts';
 import type { GoldenRequest } from '../../runtime/ingress/data-plane.ts';
 import type { PoolPlan, WarmSample } from '../../runtime/residency/pool-plan.ts';
 import { HANDLER_PATH } from '../bundle/bundle.ts';
@@ -33,20 +33,11 @@ export interface VersionPlanOptions {
 
 /** Rejects BAD_MODEL naming function, binding and file. */
 export async function planVersion(stored: StoredVersion, options: VersionPlanOptions): Promise<VersionPlan> {
-  const { name, version, folder, bundle: { manifest } } = stored;
+  const { folder, bundle: { manifest } } = stored;
   const bound: { readonly model: ModelBinding; readonly pool: PoolPlan }[] = [];
   for (const [binding, model] of Object.entries(manifest.models)) bound.push(await bindModel(stored, binding, model, options));
   return {
-    function: {
-      name, version,
-      handlerFile: join(folder, HANDLER_PATH),
-      routes: manifest.routes.map(parseRoute),
-      models: bound.map(({ model }) => model),
-      vars: manifest.vars,
-      secrets: manifest.secrets,
-      isolates: manifest.isolates,
-      limits: manifest.limits,
-    },
+    function: { ...declaredVersion(stored), models: bound.map(({ model }) => model) },
     pools: bound.map(({ pool }) => pool),
     golden: manifest.warm.map((golden) => goldenCase(folder, golden)),
   };
@@ -58,6 +49,12 @@ export function expectedPools(stored: StoredVersion, slotsDefault: number): read
     const spec = poolSpec(stored, model, slotsDefault);
     return { binding, path: model.path, key: spec.key, bytes: expectedBytes(stored, model, spec) };
   });
+}
+
+/** What can be told without a look at the models. */
+export function declaredVersion({ name, version, folder, bundle: { manifest } }: StoredVersion): DeclaredVersion {
+  const { vars, secrets, isolates, limits } = manifest;
+  return { name, version, handlerFile: join(folder, HANDLER_PATH), routes: manifest.routes.map(parseRoute), vars, secrets, isolates, limits };
 }
 
 /** A checked manifest names no other kinds of files. */

@@ -34,7 +34,10 @@ export interface VersionStatus {
 }
 
 export interface DataPlane {
-  /** Starts the version's `isolates` and one spare. Rejects BAD_HANDLER (import threw, no fetch, never settles within initTimeoutMs); then nothing is left. Idempotent for a version that runs. */
+  /**
+   * Starts the version's `isolates` and one spare, or those of them that do not run. Rejects BAD_HANDLER (import threw, no fetch, never settles
+   * within initTimeoutMs), OVERLOADED (no room for them); then nothing is left of them.
+   */
   start(version: FunctionVersion, readSecrets: ReadSecrets, reason: 'deploy' | 'restart'): Promise<void>;
   /**
    * Makes a version known without starting anything: its isolates start when requests come, as `prepare` says then. What that
@@ -109,8 +112,8 @@ interface Running {
   readonly version: DeclaredVersion;
   readonly plan: TargetPlan;
   readonly isolates: VersionIsolates;
-  /** None for a version that was only declared. */
-  readonly started: Promise<void> | undefined;
+  /** The last start of all of its isolates; none for a version that was only declared. */
+  started: Promise<void> | undefined;
   /** What the version was warmed with, for isolates that come later. */
   readonly goldens: Map<string, GoldenRequest>;
 }
@@ -169,7 +172,7 @@ export class DataPlaneThreads implements DataPlane {
   async start(version: FunctionVersion, readSecrets: ReadSecrets, reason: 'deploy' | 'restart'): Promise<void> {
     const key = targetKey(version);
     const known = this.#running.get(key);
-    if (known !== undefined) return known.started;
+    if (known !== undefined) return this.#complete(known, reason);
     const plan = this.#plan(version);
     const isolates = this.#isolates(version, plan, readSecrets, async () => version);
     const started = isolates.start(reason);
@@ -180,6 +183,13 @@ export class DataPlaneThreads implements DataPlane {
       await this.#forget(key);
       throw error;
     }
+  }
+
+  /** Isolates of a version that runs may have stopped meanwhile; those who ask at once wait for one start. */
+  #complete(running: Running, reason: 'deploy' | 'restart'): Promise<void> {
+    const before = running.started ?? Promise.resolve();
+    running.started = before.catch(() => undefined).then(() => running.isolates.start(reason));
+    return running.started;
   }
 
   declare(version: DeclaredVersion, readSecrets: ReadSecrets, prepare: () => Promise<FunctionVersion>): void {

@@ -5,10 +5,11 @@ import type { Clock } from '../clock.ts';
 import { PilotlightError, toPlainError } from '../errors.ts';
 import { versionLabel, type Limits } from '../function.ts';
 import type { IsolateRecord } from '../records.ts';
-import type { IsolateAsk, VersionView } from './isolate-policy.ts';
+import type { VersionView } from './isolate-policy.ts';
 import type { IsolateSupply, SupplyMember } from './isolate-supply.ts';
 import { IsolateThreads, type IsolateThreadsOptions, type Started, type StartNote } from './isolate-threads.ts';
 import type { Isolate, IsolateListener } from './isolate.ts';
+import { viewOfAsk, type RoomAsk } from './room-ask.ts';
 import { StartBackOff } from './start-back-off.ts';
 
 export type { ReadSecrets, StartNote } from './isolate-threads.ts';
@@ -41,18 +42,6 @@ export interface VersionIsolatesOptions extends Omit<IsolateThreadsOptions, 'sta
   readonly listener: VersionIsolatesListener;
 }
 
-/** Room that does not come in this time will not come in time for those who wait. */
-const PATIENCE_MAX_MS = 5_000;
-
-/** A wait for room in the host. */
-interface Ask {
-  readonly kind: 'deploy' | 'one';
-  readonly count: number;
-  readonly sinceMs: number;
-  granted(): void;
-  refused(error: PilotlightError): void;
-}
-
 export class VersionIsolates implements IsolateListener, SupplyMember {
   readonly key: string;
   readonly #options: VersionIsolatesOptions;
@@ -65,7 +54,7 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
   #nextReason: IsolateRecord['reason'] = 'request';
   /** The ingress thread that the next one is started for. */
   #nextFor: number | undefined;
-  #ask: Ask | undefined;
+  #ask: RoomAsk | undefined;
   #phase: VersionView['phase'] = 'in-use';
   readonly #stopping = new AbortController();
   #replaced = 0;
@@ -97,29 +86,29 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
     return stamps.length === 0 ? undefined : Math.max(...stamps);
   }
 
-  /** Starts all and the spare; rejects with nothing left when one cannot start. They stay until `use`. */
+  /** Starts all and the spare, as far as they do not run; rejects with nothing left of those when one cannot start. All stay until `use`. */
   async start(reason: 'deploy' | 'restart'): Promise<void> {
-    const { count, listener, supply } = this.#options;
+    const { count, supply } = this.#options;
     this.#wanted = count;
     this.#phase = 'proving';
-    const starts = await this.#startAll(reason).catch((error: unknown) => {
-      this.#wanted = 0;
+    const missing = count - this.serving + (this.#spare === undefined ? 1 : 0);
+    if (missing === 0) return;
+    if (this.#next === 'asking') this.#dropAsk();
+    const started: Started[] = [];
+    try {
+      const starts = await this.#startAll(missing, reason);
+      for (const start of starts) if (start.status === 'fulfilled') started.push(start.value);
+      for (const start of starts) if (start.status === 'rejected') throw start.reason;
+      for (const one of started) await this.#settle(one);
+    } catch (error) {
+      await this.#takeBack(started);
       throw error;
-    });
-    const started = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
-    const failed = starts.find((start) => start.status === 'rejected');
-    if (failed !== undefined) throw await this.#startFailed(started, failed.reason);
-    for (const [index, { isolate, note }] of started.entries()) {
-      if (!isolate.isReady) throw await this.#startFailed(started, new PilotlightError('BAD_HANDLER', `an isolate of ${this.#label} ended right after its start; its log says why`));
-      if (index === count) this.#spare = isolate;
-      else this.#serving[index] = isolate;
-      await listener.attach(isolate, index, index === count ? 'spare' : 'serving', note);
     }
+    this.#startNext();
     supply.changed(this);
   }
 
-  #startAll(reason: 'deploy' | 'restart'): Promise<readonly PromiseSettledResult<Started>[]> {
-    const count = this.#options.count + 1;
+  #startAll(count: number, reason: 'deploy' | 'restart'): Promise<readonly PromiseSettledResult<Started>[]> {
     return new Promise((resolve, reject) => this.#askFor({
       kind: 'deploy', count, sinceMs: this.#options.clock.nowMs(),
       granted: () => resolve(Promise.allSettled(Array.from({ length: count }, () => this.#threads.start(this, reason, this.#stopping.signal)))),
@@ -127,13 +116,20 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
     }));
   }
 
-  /** Gives the reason when nothing is left. */
-  async #startFailed(started: readonly Started[], reason: unknown): Promise<unknown> {
-    this.#wanted = 0;
-    this.#serving.fill(undefined);
-    this.#spare = undefined;
+  async #settle({ isolate, note }: Started): Promise<void> {
+    const { count, listener } = this.#options;
+    if (!isolate.isReady) throw new PilotlightError('BAD_HANDLER', `an isolate of ${this.#label} ended right after its start; its log says why`);
+    const index = this.#serving.indexOf(undefined);
+    if (index !== -1) this.#serving[index] = isolate;
+    else if (this.#spare === undefined) this.#spare = isolate;
+    else return isolate.terminate(); // one that was under way for a request has come first
+    await listener.attach(isolate, index === -1 ? count : index, index === -1 ? 'spare' : 'serving', note);
+  }
+
+  async #takeBack(started: readonly Started[]): Promise<void> {
+    for (const { isolate } of started) if (this.#holds(isolate)) this.#takeOut(isolate);
+    this.#wanted = this.serving;
     await Promise.all(started.map(({ isolate }) => isolate.terminate()));
-    return reason;
   }
 
   /** The version is proven: from now on its isolates come and go as they are needed. */
@@ -174,7 +170,7 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
   view(): VersionView {
     const placed = [...this.#serving, this.#spare].filter((isolate) => isolate !== undefined);
     return {
-      key: this.key, function: this.#options.function, phase: this.#phase, ask: this.#askView(),
+      key: this.key, function: this.#options.function, phase: this.#phase, ask: viewOfAsk(this.#ask, this.#options.limits, this.serving < this.#wanted ? 'empty' : 'full'),
       isolates: placed.map(({ id, use }) => ({ id, role: id === this.#spare?.id ? 'spare' : 'serving', inFlight: use.inFlight, lastUsedMs: use.lastUsedMs })),
       starting: this.#threads.count - placed.length - this.#threads.ending, ending: this.#threads.ending,
     };
@@ -235,15 +231,6 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
 
   get #label(): string {
     return versionLabel({ name: this.#options.function, version: this.#options.version });
-  }
-
-  #askView(): IsolateAsk | undefined {
-    if (this.#ask === undefined) return undefined;
-    const { kind, count, sinceMs } = this.#ask;
-    const { limits } = this.#options;
-    if (kind === 'deploy') return { kind, count, sinceMs, patienceMs: Math.min(limits.initTimeoutMs, PATIENCE_MAX_MS) };
-    // Whoever waits is told before his own deadline tells him less.
-    return { kind: this.serving < this.#wanted ? 'place' : 'spare', count, sinceMs, patienceMs: Math.min(limits.timeoutMs / 2, PATIENCE_MAX_MS) };
   }
 
   async #endRetired(isolate: Isolate, retired: Promise<void>): Promise<void> {
@@ -320,7 +307,7 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
 
   #askForNext(): void {
     this.#next = 'none';
-    if (this.#stopping.signal.aborted || this.#wanted === 0) return;
+    if (this.#stopping.signal.aborted || this.#wanted === 0 || this.#ask !== undefined) return; // a start of all asks already
     this.#next = 'asking';
     this.#askFor({
       kind: 'one', count: 1, sinceMs: this.#options.clock.nowMs(),
@@ -329,7 +316,7 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
     });
   }
 
-  #askFor(ask: Ask): void {
+  #askFor(ask: RoomAsk): void {
     this.#ask = ask;
     this.#options.supply.changed(this);
   }

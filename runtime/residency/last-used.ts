@@ -1,5 +1,5 @@
-// Remembers across restarts which pools were resident and in which order they were used, so that a restarted
-// host loads first what traffic will ask for first. A loss of this file costs order, nothing else.
+// Remembers across restarts which pools were resident, or which functions ran, and in which order they were used, so that a
+// restarted host loads and starts first what traffic will ask for first. A loss of this file costs order, nothing else.
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { PoolView } from './residency.ts';
 
@@ -22,11 +22,15 @@ export class LastUsed {
     this.#file = file;
   }
 
-  /** Writes if the order changed. Never rejects: the host serves on without it. */
+  /** The pools that are resident. */
   remember(pools: readonly PoolView[]): Promise<void> {
-    const keys = pools.filter(({ state }) => state === 'resident')
+    return this.rememberKeys(pools.filter(({ state }) => state === 'resident')
       .sort((a, b) => (b.stats?.lastUsedMs ?? 0) - (a.stats?.lastUsedMs ?? 0))
-      .map(({ key }) => key);
+      .map(({ key }) => key));
+  }
+
+  /** Writes if the order changed. Never rejects: the host serves on without it. */
+  rememberKeys(keys: readonly string[]): Promise<void> {
     const text = JSON.stringify(keys);
     if (text !== this.#written) {
       this.#written = text;

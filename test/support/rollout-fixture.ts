@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { bundleVersion, type Bundle } from '../../deploy/bundle/bundle.ts';
 import type { RolloutEvent } from '../../deploy/rollout/rollout-event.ts';
-import { Rollout, type Aborted } from '../../deploy/rollout/rollout.ts';
+import { Rollout, type Aborted, type RolloutOptions } from '../../deploy/rollout/rollout.ts';
 import { PilotlightError, type ErrorCode } from '../../runtime/errors.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { Activity } from '../../runtime/supervisor/messages.ts';
@@ -20,7 +20,7 @@ export const GOLDEN = { warm: [{ request: 'POST /digits', expect: { status: 200 
 export const V1 = bundleOf('digits', 'one', { ...MODEL, ...GOLDEN });
 export const V2 = bundleOf('digits', 'two', { models: { DIGITS: { path: 'better.onnx' } }, ...GOLDEN });
 
-export function setUp(kept: { readonly store?: FakeStore; readonly quarantine?: FakeQuarantine } = {}) {
+export function setUp(kept: { readonly store?: FakeStore; readonly startFirst?: RolloutOptions['startFirst']; readonly quarantine?: FakeQuarantine } = {}) {
   const store = kept.store ?? new FakeStore();
   const [dataPlane, residency, engine, clock] = [new FakeDataPlane(), new FakeResidency(), new FakeEngine(), new ManualClock()];
   const quarantine = kept.quarantine ?? new FakeQuarantine();
@@ -31,6 +31,7 @@ export function setUp(kept: { readonly store?: FakeStore; readonly quarantine?: 
   const rollout = new Rollout({
     store, dataPlane, residency, engine, clock, underway, quarantine, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
     onAborted: (one) => aborted.push(one),
+    ...(kept.startFirst === undefined ? {} : { startFirst: kept.startFirst }),
   });
   return { aborted, activities, quarantine, store, dataPlane, residency, engine, clock, records, rollout };
 }
