@@ -5,7 +5,7 @@ import type { DeclaredVersion, RoutePattern } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
 import { routeLabel, type RouteEntry, type Share } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
-import { sharesOf, type FunctionState, type Store } from '../store/store.ts';
+import { sharesOf, type Store } from '../store/store.ts';
 import { findRouteConflict, type RouteOwner } from './route-conflicts.ts';
 
 /** A version that is deployed and must not run: its routes answer with the error. */
@@ -80,18 +80,20 @@ export class ServingTable {
       `change one of the two manifests or delete ${conflict.owner}`);
   }
 
-  /** The candidate's own version is not read: a damaged one must not stand in the way of its repair. */
+  /** The candidate's own version is not read: a damaged one must not stand in the way of its repair. Waits for nobody who runs: there may be thousands. */
   async #ownersBeside(candidate: string): Promise<readonly RouteOwner[]> {
-    const functions = Object.entries(this.#store.state().functions).filter(([name]) => name !== candidate);
-    return Promise.all(functions.map(async ([name, state]) => ({ name, routes: (await this.#routesOf(name, state)).flat() })));
+    const owners: RouteOwner[] = [];
+    for (const [name, state] of Object.entries(this.#store.state().functions)) {
+      if (name === candidate) continue;
+      for (const { version } of sharesOf(state)) {
+        owners.push({ name, routes: this.#runningRoutes(name, version) ?? (await this.#store.readVersion(name, version)).bundle.manifest.routes.map(parseRoute) });
+      }
+    }
+    return owners;
   }
 
-  async #routesOf(name: string, state: FunctionState): Promise<readonly RouteOwner['routes'][]> {
-    const running = this.#serving.get(name)?.versions ?? [];
-    return Promise.all(sharesOf(state).map(async ({ version }) => {
-      const found = running.find((one) => one.version === version);
-      return found?.routes ?? (await this.#store.readVersion(name, version)).bundle.manifest.routes.map(parseRoute);
-    }));
+  #runningRoutes(name: string, version: string): readonly RoutePattern[] | undefined {
+    return this.#serving.get(name)?.versions.find((one) => one.version === version)?.routes;
   }
 }
 
