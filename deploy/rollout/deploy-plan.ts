@@ -1,9 +1,9 @@
 // What a deploy would do, told without doing it: nothing is sent, stored, loaded or started for it. It refuses what the
 // deploy's check would refuse; models are not read, so a bad one is only found by the deploy.
+import type { FitPlan } from '../../runtime/residency/fit.ts';
 import type { Share } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
 import { sharesOf } from '../store/store.ts';
-import type { FitPlan } from './fit-plan.ts';
 import { readSecrets } from './read-secrets.ts';
 import { goalOf } from './rollout-goal.ts';
 import type { RolloutParts } from './rollout-steps.ts';
@@ -50,6 +50,7 @@ export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTar
   const isSame = isRunning && goal.shares.length === before.length
     && goal.shares.every((share) => before.some((other) => other.version === share.version && other.percent === share.percent));
   const oldRoutes = new Set((await Promise.all(before.map(async (share) => routesOf(parts, name, share.version)))).flat());
+  const pools = expectedPools({ name, version, folder: '', bundle }, slotsDefault);
   return {
     function: name,
     version,
@@ -61,9 +62,9 @@ export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTar
       kept: manifest.routes.filter((route) => oldRoutes.has(route)),
       removed: wanted.size > 1 ? [] : [...oldRoutes].filter((route) => !manifest.routes.includes(route)),
     },
-    pools: expectedPools({ name, version, folder: '', bundle }, slotsDefault).map(({ key, ...pool }) => ({ ...pool, way: declared.has(key) ? 'shared' : 'load' })),
+    pools: pools.map(({ binding, path, bytes, key }) => ({ binding, path, bytes, way: declared.has(key) ? 'shared' : 'load' })),
     isolates: manifest.isolates,
-    fit: { kind: 'overlap' },
+    fit: residency.fit(name, pools),
   };
 }
 

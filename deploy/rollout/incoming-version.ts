@@ -14,8 +14,10 @@ import { readSecrets } from './read-secrets.ts';
 import type { RolloutParts } from './rollout-steps.ts';
 import type { StepTeller } from './step-teller.ts';
 import { versionId } from './version-id.ts';
-import { planVersion, type VersionPlan } from './version-plan.ts';
+import { expectedPools, planVersion, type VersionPlan } from './version-plan.ts';
 import { tidied, within } from './within.ts';
+
+const MORE_ROOM = 'a larger budget (setting devices), fewer pinned models, fewer slots or a smaller model would do';
 
 export class IncomingVersion {
   readonly version: string;
@@ -67,6 +69,9 @@ export class IncomingVersion {
     const { engine, slotsDefault, residency, clock, signal } = this.#parts;
     assert(this.#stored !== undefined, 'nothing is stored to plan');
     const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
+    // Before models are read, which takes memory too.
+    const fit = residency.fit(this.#name, expectedPools(this.#stored, slotsDefault));
+    if (fit.kind === 'reject') throw new PilotlightError('NEVER_FITS', `${this.label} does not fit: ${describeFit(fit)}; ${MORE_ROOM}`);
     using _ = this.#prepare();
     this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault }), {
       clock, signal, limitMs, late: () => new PilotlightError('BAD_MODEL', `the models were not read within limits.initTimeoutMs (${limitMs} ms)`),
@@ -74,7 +79,7 @@ export class IncomingVersion {
     const keys = new Set(this.#plan.pools.map(({ spec }) => spec.key));
     const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
     residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);
-    return `${describeFit({ kind: 'overlap' })}; ${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`;
+    return `${describeFit(fit)}; ${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`;
   }
 
   async load(tell: StepTeller): Promise<string> {

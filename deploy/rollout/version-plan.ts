@@ -8,6 +8,7 @@ import type { Signature } from '../../runtime/engine/tensor.ts';
 import { PilotlightError, assert } from '../../runtime/errors.ts';
 import type { DeclaredVersion, FunctionVersion, ModelBinding } from '../../runtime/function.ts';
 import type { GoldenRequest } from '../../runtime/ingress/data-plane.ts';
+import type { WantedPool } from '../../runtime/residency/fit.ts';
 import type { PoolPlan, WarmSample } from '../../runtime/residency/pool-plan.ts';
 import { HANDLER_PATH } from '../bundle/bundle.ts';
 import { warmInputPaths } from '../bundle/warm-inputs.ts';
@@ -44,10 +45,10 @@ export async function planVersion(stored: StoredVersion, options: VersionPlanOpt
 }
 
 /** The pools that a version will ask for, as far as its manifest tells: no model is read. */
-export function expectedPools(stored: StoredVersion, slotsDefault: number): readonly { binding: string; path: string; key: string; bytes: number }[] {
+export function expectedPools(stored: StoredVersion, slotsDefault: number): readonly (WantedPool & { readonly path: string })[] {
   return Object.entries(stored.bundle.manifest.models).map(([binding, model]) => {
     const spec = poolSpec(stored, model, slotsDefault);
-    return { binding, path: model.path, key: spec.key, bytes: expectedBytes(stored, model, spec) };
+    return { binding, path: model.path, key: spec.key, pinned: model.residency === 'pinned', bytes: expectedBytes(stored, model, spec) };
   });
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { DeviceBudget, EngineControl, PoolMemory } from '../engine/port.ts';
 import { assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
+import { planFit, type FitPlan, type WantedPool } from './fit.ts';
 import { Ledger, totalBytes, type LedgerView } from './ledger.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isPinned, move, type Pool } from './pool.ts';
@@ -79,6 +80,20 @@ export class PoolLoader {
       const bookedBytes = view.weightsBytes + view.scratchBytes + view.stagingBytes;
       return { ...view, driftBytes: measuredBytes - bookedBytes, thrashing: thrash.isThrashing(clock.nowMs()) };
     });
+  }
+
+  fit(functionName: string, wanted: readonly WantedPool[]): FitPlan {
+    const { pools } = this.#options;
+    const device = this.#devices.get('cpu');
+    assert(device !== undefined, 'there is no budget for the CPU');
+    const { ledger, order } = device;
+    const present = [...order.leastFirst()].flatMap((key) => {
+      const pool = pools.get(key);
+      const isOthers = pool !== undefined && [...pool.plans.values()].some((plan) => plan.function !== functionName);
+      return pool === undefined ? [] : [{ key, name: describePool(pool), bytes: ledger.bytesOf(key), pinned: isPinned(pool), isOthers }];
+    });
+    const measured = wanted.map((one) => ({ ...one, bytes: pools.get(one.key)?.knownBytes ?? one.bytes }));
+    return planFit({ wanted: measured, present, budgetBytes: ledger.budgetBytes, freeBytes: ledger.freeBytes });
   }
 
   bytesOf({ key, plan }: Pool): number {

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { DeviceBudget, EngineControl, PoolStats } from '../engine/port.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, Start, WarmRecord } from '../records.ts';
+import type { FitPlan, WantedPool } from './fit.ts';
 import { PoolLoader, type DeviceState } from './pool-loader.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
@@ -55,6 +56,8 @@ export interface Residency {
   forget(versionId: string): Promise<void>;
   pools(): readonly PoolView[];
   devices(): readonly DeviceState[];
+  /** Whether a version of the function with these pools would have room beside what is there now. */
+  fit(functionName: string, wanted: readonly WantedPool[]): FitPlan;
 }
 
 export interface ResidencyOptions {
@@ -143,6 +146,10 @@ export class PoolResidency implements Residency {
 
   devices(): readonly DeviceState[] {
     return this.#loader.devices();
+  }
+
+  fit(functionName: string, wanted: readonly WantedPool[]): FitPlan {
+    return this.#loader.fit(functionName, wanted);
   }
 
   /** Statistics of loaded pools under the names that people know them by. */

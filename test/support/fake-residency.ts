@@ -1,6 +1,7 @@
 // Residency without an engine: it counts which versions claim which pools and which of those are resident.
 import { PilotlightError } from '../../runtime/errors.ts';
 import type { LoadRecord } from '../../runtime/records.ts';
+import type { FitPlan } from '../../runtime/residency/fit.ts';
 import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Ask, Ensured, PoolView, Residency } from '../../runtime/residency/residency.ts';
@@ -44,6 +45,10 @@ export class FakeResidency implements Residency {
     return [{
       device: 'cpu', budgetBytes: 2 ** 30, reservedBytes: 0, weightsBytes: 1, scratchBytes: 0, stagingBytes: 0, freeBytes: 2 ** 30 - 1, driftBytes: 0, thrashing: false,
     }];
+  }
+
+  fit(): FitPlan {
+    return { kind: 'overlap' };
   }
 
   pools(): readonly PoolView[] {

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { planFit, type FitPlan, type FitSnapshot, type PresentPool, type WantedPool } from './fit.ts';
+
+const want = (key: string, bytes: number, more: Partial<WantedPool> = {}): WantedPool => ({ key, binding: key.toUpperCase(), bytes, pinned: false, ...more });
+const other = (key: string, bytes: number, more: Partial<PresentPool> = {}): PresentPool =>
+  ({ key, name: `${key}'s model`, bytes, pinned: false, isOthers: true, ...more });
+const own = (key: string, bytes: number, more: Partial<PresentPool> = {}): PresentPool => other(key, bytes, { isOthers: false, ...more });
+
+const CASES: readonly (readonly [string, Partial<FitSnapshot>, FitPlan])[] = [
+  ['no model always fits', {}, { kind: 'overlap' }],
+  ['what is free is taken', { wanted: [want('a', 4)], freeBytes: 4 }, { kind: 'overlap' }],
+  ['a pool that is there already needs nothing', { wanted: [want('a', 9)], present: [own('a', 9)], freeBytes: 1 }, { kind: 'overlap' }],
+  ['others give way, the least valuable first', { wanted: [want('a', 4)], present: [other('b', 3), other('c', 5)], freeBytes: 2 }, { kind: 'evict', pools: ['b\'s model'] }],
+  ['pinned others stay', { wanted: [want('a', 4)], present: [other('b', 3, { pinned: true }), other('c', 5)], freeBytes: 2 }, { kind: 'evict', pools: ['c\'s model'] }],
+  ['the old version of the same goes when others are not enough', { wanted: [want('a', 6)], present: [own('b', 8)], freeBytes: 2 }, { kind: 'drain first' }],
+  ['larger than the device', { wanted: [want('a', 11)] }, { kind: 'reject', what: 'A', needBytes: 11, haveBytes: 10 }],
+  ['larger than what pinned others leave', { wanted: [want('a', 6)], present: [other('b', 5, { pinned: true })], freeBytes: 5 },
+    { kind: 'reject', what: 'A', needBytes: 6, haveBytes: 5 }],
+  ['pinned ones that do not fit together', { wanted: [want('a', 6, { pinned: true }), want('b', 5, { pinned: true })], freeBytes: 10 },
+    { kind: 'reject', what: 'A, B', needBytes: 11, haveBytes: 10 }],
+  ['two that take turns fit', { wanted: [want('a', 6), want('b', 5)], freeBytes: 10 }, { kind: 'drain first' }],
+];
+
+describe('fit', () => {
+  for (const [title, snapshot, plan] of CASES) {
+    test(title, () => assert.deepEqual(planFit({ wanted: [], present: [], budgetBytes: 10, freeBytes: 0, ...snapshot }), plan));
+  }
+});
