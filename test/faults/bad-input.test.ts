@@ -80,7 +80,7 @@ const MISTAKES: readonly Mistake[] = [
   { what: 'fault 14: a handler without fetch', source: { handler: 'export default { fetsh() {} };' }, told: /BAD_HANDLER: .*fetch/ },
   {
     what: 'fault 14: a handler whose import never ends', told: /BAD_HANDLER: .*a top-level await/,
-    source: { handler: 'await new Promise(() => {}); export default { fetch() {} };', manifest: { limits: { initTimeoutMs: 1000 } } },
+    source: { handler: 'await new Promise(() => {}); export default { fetch() {} };' },
   },
   {
     what: 'fault 14: a handler whose import takes longer than initTimeoutMs', told: /BAD_HANDLER: .*initTimeoutMs \(500 ms\)/,
