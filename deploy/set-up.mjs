@@ -1,7 +1,7 @@
 // Makes a fresh clone ready: exact dependencies, the native addon, the compiled TypeScript. Needs nothing but
 // Node, a C++ compiler and CMake; does only what is out of date, so that every command can begin with it.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,6 +14,8 @@ run('native addon', process.execPath, [join(ROOT, 'native', 'build.mjs')]);
 // Deleted and moved sources must not live on as compiled tests.
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
 run('TypeScript', process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', ROOT]);
+// npx makes the command executable once, when it meets the checkout for the first time; a later build is a new file.
+chmodSync(join(ROOT, 'dist', 'deploy', 'cli', 'main.js'), 0o755);
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);

@@ -2,7 +2,7 @@
 // listens elsewhere, and says what the document says it does.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -90,3 +90,7 @@ test('the function of 20 lines in README.md is checked, deployed with its golden
     folders.remove();
   }
 }));
+
+test('the command can be executed after every set-up, not only after the first that npx meets', () => {
+  accessSync(new URL('../../deploy/cli/main.js', import.meta.url), constants.X_OK);
+});
