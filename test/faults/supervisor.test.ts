@@ -67,10 +67,10 @@ test('fault 21: while a host takes long to start clients are told RESTARTING, an
   assert.deepEqual([...(await load.stop()).keys()].sort(), [200, 503]);
 });
 
-test('fault 20: a host whose control thread hangs is killed and replaced', TIME, async () => {
+for (const [path, how] of [['/hang', 'loops'], ['/block', 'is blocked in native code']] as const) test(`fault 20: a host whose control thread ${how} is killed and replaced`, TIME, async () => {
   const supervised = start({ flags: ['--host-hang-ms=2000'] });
   const { port } = await portsOf(supervised);
-  await askOnce(port, '/hang');
+  await askOnce(port, path);
   const died = await supervised.event('host.died');
   assert.match(died.msg ?? '', /the host gave no sign of life for 2 s and was killed; it is started again/);
   const { pid } = await supervised.event('fake.ready', 2);

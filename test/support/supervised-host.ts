@@ -23,6 +23,10 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
         for (;;);
       });
       return;
+    case '/block':
+      // In native code, where no script that the engine would interrupt runs.
+      response.end(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+      return;
     case '/lost':
       link.giveUp('lost its device');
       return;
