@@ -134,3 +134,13 @@ TEST("a deadline is a time, one that has passed, or none") {
     CHECK_EQUAL(job.deadline_ns, ns);
   }
 }
+
+TEST("what says to be longer than the frame is refused") {
+  for (const double count : {double{kFrameWords}, double{kFrameWords + 1}, 1e15}) {
+    Written inputs(ElementType::kBool, 0, 1), rank(ElementType::kBool, 0, 1), outputs(ElementType::kBool, 0, 1);
+    inputs.words[submit_word::kInputs] = count;
+    rank.words[submit_word::kCount + 2] = count;
+    outputs.words[submit_word::kOutputs] = count;
+    for (const Written* written : {&inputs, &rank, &outputs}) CHECK_EQUAL(written->code(), Code::kBadInput);
+  }
+}

@@ -286,3 +286,24 @@ TEST("a job that ended in a burst is shown although the next one does not end") 
   Registry::Get().Cancel(last);
   sleeper->AwaitShown(61);
 }
+
+TEST("a job of another model's shape is refused where it is submitted, by its counts") {
+  FakePool pool("");
+  pool.LoadAndOpen();
+  for (const int slot : {-1, 0}) {
+    auto more = pool.NewJob(), none = pool.NewJob(), wanted = pool.NewJob();
+    more->inputs.resize(2);
+    none->inputs.clear();
+    wanted->wanted = {true, true};
+    for (const auto& job : {more, none, wanted}) {
+      job->slot = slot;
+      CHECK_EQUAL(pool.Submit(job).code, Code::kBadInput);
+    }
+    auto right = pool.NewJob();
+    right->slot = slot;
+    right->wanted = {true};
+    CHECK(pool.Submit(right).ok());
+  }
+  pool.finished->Await(2);
+  CHECK_EQUAL(pool.Stats().holds, 0);
+}

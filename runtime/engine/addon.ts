@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { describeThrown, PilotlightError } from '../errors.ts';
+import { FRAME_LAYOUT } from './frame.ts';
 import type { Capability, PoolSpec, PoolStats } from './port.ts';
 
 /** One output of a run that came by itself; `data` is an ArrayBuffer, or the strings. */
@@ -37,6 +38,8 @@ export interface NativeMemory {
 
 /** Functions that give a number give a failure code, 0 if there was none; `reason` has the text of the last failure. */
 export interface NativeAddon {
+  /** Which layout the shared memory has (frame.ts). */
+  readonly layout: number;
   /** Once in each thread. */
   attach(listener: NativeListener): NativeMemory;
   intern(key: string): number;
@@ -64,7 +67,7 @@ export interface NativeAddon {
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
   cancel: true, turn: true, stats: true, capabilities: true, setOnnxRuntimeLibrary: true, keepWorkRecord: true, monotonic: true,
-} satisfies Record<keyof NativeAddon, true>);
+} satisfies Record<Exclude<keyof NativeAddon, 'layout'>, true>);
 
 const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node', import.meta.url));
 
@@ -86,6 +89,10 @@ export function loadAddon(): NativeAddon {
 /** Refuses the addon of another build, which would leave runs without an answer. */
 export function wholeAddon(addon: object): NativeAddon {
   const missing = FUNCTIONS.find((name) => typeof (addon as Record<string, unknown>)[name] !== 'function');
-  if (missing === undefined) return addon as NativeAddon;
+  const { layout } = addon as Partial<NativeAddon>;
+  if (missing === undefined && layout === FRAME_LAYOUT) return addon as NativeAddon;
+  if (missing === undefined) {
+    throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} lays runs out in layout ${layout}, this JavaScript in ${FRAME_LAYOUT}: run \`npm run set-up\``);
+  }
   throw new PilotlightError('ENGINE_FAILED', `the native addon ${ADDON_FILE} has no function "${missing}", so it is of another build than this JavaScript: run \`npm run set-up\``);
 }

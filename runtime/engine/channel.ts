@@ -63,6 +63,7 @@ export class Channel {
   /** Checks, copies and submits in this call; the promise is for what happens then. */
   run(pool: PoolHandle, slot: number, inputs: Tensors, options: RunOptions): Promise<RunResult> {
     const { signal } = options;
+    if (signal !== undefined && !isSignal(signal)) return Promise.reject(badSignal(signal));
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
     const id = this.#freeIds.pop() ?? this.#flights.push(undefined) - 1;
     try {
@@ -126,6 +127,15 @@ export class Channel {
     if (code === 0) question?.resolve(value);
     else question?.reject(nativeError(code, message));
   }
+}
+
+/** By what is used of it: one of another realm or a polyfill will do. */
+function isSignal(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value && typeof value.addEventListener === 'function';
+}
+
+function badSignal(found: unknown): PilotlightError {
+  return new PilotlightError('BAD_TENSOR', `signal must be an AbortSignal, found ${found === null ? 'null' : typeof found}; leave it out, or give request.signal`);
 }
 
 function wantedOutputs(signature: Signature, names: readonly string[]): boolean[] {

@@ -3,6 +3,8 @@
 import { RANK_MAX, type InputCheck } from './check.ts';
 import { typedArrayOf, type NumericData } from './element-arrays.ts';
 
+/** What lies where, in the frame and in results. In step with kLayout of native/src/binding/frame.h. */
+export const FRAME_LAYOUT = 1;
 const HEADER_WORDS = 6; // id, pool, slot, deadlineMs, inputs, outputs
 const DIRECT = -1;
 /** Inputs up to here are copied twice, but without Node-API; larger ones once. */

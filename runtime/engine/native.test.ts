@@ -63,6 +63,8 @@ test('a library that is missing is a capability that is absent, and a load says 
 
 test('an addon of another build is refused before anything waits for it', () => {
   assert.throws(() => wholeAddon({ ...loadAddon(), turn: undefined }), { code: 'ENGINE_FAILED', message: /no function "turn".*npm run set-up/ });
+  assert.throws(() => wholeAddon({ ...loadAddon(), layout: 999 }), { code: 'ENGINE_FAILED', message: /layout 999, this JavaScript in \d+: run `npm run set-up`/ });
+  assert.throws(() => wholeAddon({ ...loadAddon(), layout: undefined }), { code: 'ENGINE_FAILED' });
 });
 
 test('stamps of native are on the clock of this thread', () => {
@@ -80,6 +82,15 @@ test('a run of a pool that nobody loaded is told so at once', async () => {
   const inputs: Tensors = { x: { type: 'float32', shape: [1], data: new Float32Array(1) } };
   const run = new NativeClient().run('nowhere', signature, inputs, { deadlineMs: Infinity });
   await assert.rejects(run, { code: 'NOT_RESIDENT', message: /nowhere/ });
+});
+
+test('what is no AbortSignal is refused before anything is submitted', async () => {
+  const signature: Signature = { inputs: [{ name: 'x', type: 'float32', shape: [1] }], outputs: [] };
+  const inputs: Tensors = { x: { type: 'float32', shape: [1], data: new Float32Array(1) } };
+  for (const signal of ['soon', {}, null, { aborted: true }]) {
+    const run = new NativeClient().run('nowhere', signature, inputs, { deadlineMs: Infinity, signal: signal as unknown as AbortSignal });
+    await assert.rejects(run, { code: 'BAD_TENSOR', message: /^signal must be an AbortSignal, found / });
+  }
 });
 
 test('a model with more inputs than a run can carry is refused by name', async () => {

@@ -8,6 +8,7 @@
 #include "binding/answer.h"
 #include "binding/convert.h"
 #include "binding/env_state.h"
+#include "binding/frame.h"
 #include "binding/js.h"
 #include "binding/sockets.h"
 #include "core/registry.h"
@@ -136,8 +137,12 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback ca
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Registry::Get().AddBackend("onnxruntime", OnnxRuntimeBackend());
   Registry::Get().AddBackend("fake", FakeBackend());
-  EnvState::Create(env);
+  if (!EnvState::Create(env)) {
+    napi_throw_error(env, nullptr, "Node has no memory for the wake-up of this thread");
+    return exports;
+  }
 
+  JsSet(env, exports, "layout", JsNumber(env, kLayout));
   Export(env, exports, "attach", Guarded<Attach>);
   Export(env, exports, "intern", Guarded<Intern>);
   Export(env, exports, "load", Guarded<Load>);

@@ -13,14 +13,16 @@ constexpr int kLettersPerTurn = 256;
 
 }  // namespace
 
-void EnvState::Create(napi_env env) {
+bool EnvState::Create(napi_env env) {
   EnvState* state = new EnvState(env);
   napi_set_instance_data(env, state, [](napi_env, void* data, void*) { delete static_cast<EnvState*>(data); }, nullptr);
-  napi_create_threadsafe_function(env, nullptr, nullptr, JsText(env, "pilotlight"), 0, 1, nullptr, nullptr, state, OnWake, &state->wake_);
+  const napi_status woken =
+      napi_create_threadsafe_function(env, nullptr, nullptr, JsText(env, "pilotlight"), 0, 1, nullptr, nullptr, state, OnWake, &state->wake_);
+  if (woken != napi_ok) return false;
   napi_unref_threadsafe_function(env, state->wake_);
   state->mailbox_ = std::make_shared<Mailbox>(state->wake_);
   // After the thread-safe function: hooks run last in, first out, and ours must close the mailbox before Node frees the function.
-  napi_add_env_cleanup_hook(env, OnCleanup, state);
+  return napi_add_env_cleanup_hook(env, OnCleanup, state) == napi_ok;
 }
 
 EnvState& EnvState::Of(napi_env env) {

@@ -17,7 +17,8 @@ namespace pilotlight {
 
 class EnvState {
  public:
-  static void Create(napi_env env);
+  // False: Node refused what every later call needs, and the addon must not be used.
+  static bool Create(napi_env env);
   static EnvState& Of(napi_env env);
 
   // The listener has `runs`, `run`, `answer` and `later` (runtime/engine/addon.ts); the memory that is given goes with it.

@@ -6,6 +6,9 @@
 
 namespace pilotlight {
 
+// Counted up with every change of what lies where: JavaScript of another build refuses the addon.
+constexpr double kLayout = 1;
+
 // A submit. Then for each input: type, place, rank, dimensions; then for each output whether it is wanted, if any are listed.
 // A place is an offset into the staging bytes; kDirect: the data lie in the array that goes with the call, at the input's index.
 namespace submit_word {

@@ -82,12 +82,17 @@ Status CopyDirect(napi_env env, napi_value direct, size_t index, size_t elements
   return Status::Ok();
 }
 
+Status TooLong() { return Status::Error(Code::kBadInput, "the run has more words than its frame"); }
+
 Status ReadInput(napi_env env, const Frame& frame, napi_value direct, size_t index, const double** words, Tensor* tensor) {
   const double* word = *words;
+  const double* const end = frame.words + kFrameWords;
+  if (word + 3 > end) return TooLong();
   tensor->type = static_cast<ElementType>(static_cast<int>(word[0]));
   const double place = word[1];
   const size_t rank = static_cast<size_t>(word[2]);
   word += 3;
+  if (rank > static_cast<size_t>(end - word)) return TooLong();
   size_t elements = 1;
   tensor->shape.resize(rank);
   for (size_t axis = 0; axis < rank; ++axis) {
@@ -116,7 +121,9 @@ Status ReadWords(napi_env env, const Frame& frame, napi_value direct, RunJob* jo
   job->id = static_cast<uint64_t>(words[submit_word::kId]);
   job->slot = static_cast<int>(words[submit_word::kSlot]);
   job->deadline_ns = ToNs(words[submit_word::kDeadlineMs]);
-  job->inputs.resize(static_cast<size_t>(words[submit_word::kInputs]));
+  const size_t inputs = static_cast<size_t>(words[submit_word::kInputs]);
+  if (inputs > kFrameWords) return TooLong();
+  job->inputs.resize(inputs);
   const size_t outputs = static_cast<size_t>(words[submit_word::kOutputs]);
 
   words += submit_word::kCount;
@@ -124,6 +131,7 @@ Status ReadWords(napi_env env, const Frame& frame, napi_value direct, RunJob* jo
     Status status = ReadInput(env, frame, direct, i, &words, &job->inputs[i]);
     if (!status.ok()) return status;
   }
+  if (outputs > static_cast<size_t>(frame.words + kFrameWords - words)) return TooLong();
   for (size_t i = 0; i < outputs; ++i) job->wanted.push_back(words[i] != 0);
   return Status::Ok();
 }

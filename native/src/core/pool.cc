@@ -86,7 +86,23 @@ bool Pool::stopping() {
   return stopping_;
 }
 
+// Engines index by their own signature.
+Status Pool::Fits(const Job& job) const {
+  const Signature& signature = engine_->signature();
+  if (job.inputs.size() != signature.inputs.size()) {
+    return Status::Error(Code::kBadInput, std::to_string(job.inputs.size()) + " inputs for pool " + options_.key + ", whose model takes "
+      + std::to_string(signature.inputs.size()));
+  }
+  if (!job.wanted.empty() && job.wanted.size() != signature.outputs.size()) {
+    return Status::Error(Code::kBadInput, "a choice of " + std::to_string(job.wanted.size()) + " outputs for pool " + options_.key
+      + ", whose model gives " + std::to_string(signature.outputs.size()));
+  }
+  return Status::Ok();
+}
+
 Status Pool::Submit(std::shared_ptr<Job> job) {
+  Status fits = Fits(*job);
+  if (!fits.ok()) return fits;
   std::lock_guard<std::mutex> lock(mutex_);
   const size_t free = runners_.size() - static_cast<size_t>(busy_);
   if (line_.size() >= free + static_cast<size_t>(options_.queue_max)) {
@@ -102,6 +118,8 @@ Status Pool::Submit(std::shared_ptr<Job> job) {
 }
 
 Status Pool::SubmitToSlot(std::shared_ptr<Job> job) {
+  Status fits = Fits(*job);
+  if (!fits.ok()) return fits;
   std::lock_guard<std::mutex> lock(mutex_);
   if (stopping_) return Status::Error(Code::kNotResident, "pool " + options_.key + " is being unloaded");
   const auto index = static_cast<size_t>(job->slot);

@@ -68,6 +68,7 @@ class Pool {
     bool in_burst = false;  // the one before it may be reported so
   };
 
+  Status Fits(const Job& job) const;
   void Serve(Runner& runner);
   Next NextJob(Runner& runner, const Job& finished);
   std::shared_ptr<Job> WaitForJob(Runner& runner);

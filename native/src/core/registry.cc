@@ -4,6 +4,7 @@
 #include <cassert>
 #include <map>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -179,7 +180,12 @@ Status ProcessRegistry::Submit(PoolIndex pool, std::shared_ptr<Job> job) {
     return Status::Error(Code::kNotResident, "no open pool has the key " + entry.key);
   }
   entry.counters.last_used_ns.store(job->submitted_ns, std::memory_order_relaxed);
-  Status status = entry.pool->Submit(std::move(job));
+  Status status;
+  try {
+    status = entry.pool->Submit(std::move(job));
+  } catch (const std::bad_alloc&) {
+    status = Status::Error(Code::kNoMemory, "");  // a text would need memory too
+  }
   if (status.ok()) {
     watchdog_.Notice();
   } else {
