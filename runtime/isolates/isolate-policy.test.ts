@@ -31,6 +31,10 @@ const CASES: readonly { readonly what: string; readonly given: Partial<IsolatesS
     given: { isolatesMax: 2, isolateIdleMs: 0, versions: [version('a', { isolates: [isolate(1, { lastUsedMs: 20 }), spare(2, { lastUsedMs: 21 })] }), version('c', { ask: ask('place') })] } },
   { what: 'the asker\'s own isolates, and those of its other versions, make no room', does: [],
     given: { isolatesMax: 1, isolateIdleMs: 0, nowMs: 10, versions: [version('c', { key: 'c@0', isolates: [isolate(1)] }), version('c', { ask: ask('place') })] } },
+  { what: 'a deploy takes from the version that it replaces, after all others', does: ['stop 2 room', 'stop 1 room'],
+    given: { isolatesMax: 2, isolateIdleMs: 0, versions: [
+      version('c', { key: 'c@0', isolates: [isolate(1)] }), version('a', { isolates: [isolate(2, { lastUsedMs: 5 })] }), version('c', { ask: ask('deploy', { count: 2 }) }),
+    ] } },
   { what: 'a busy isolate makes no room: the ask waits', does: [],
     given: { isolatesMax: 1, nowMs: 999, versions: [version('a', { isolates: [isolate(1, { inFlight: 1 })] }), version('c', { ask: ask('place') })] } },
   { what: 'until its patience ends', does: ['refuse c@1 late'],

@@ -48,6 +48,8 @@ export type IsolateAction =
 
 interface Candidate {
   readonly key: string;
+  /** Of the function that asks. */
+  readonly isOwn: boolean;
   readonly view: IsolateView;
   /** A spare is as old as the last request of its version. */
   readonly lastUsedMs: number;
@@ -72,7 +74,8 @@ function serveAsks({ nowMs, isolatesMax, versions }: IsolatesSnapshot, stopped: 
   let free = isolatesMax - versions.reduce((sum, { isolates, starting, ending }) => sum + isolates.length + starting + ending, 0);
   // Places that are free as soon as threads have ended.
   let coming = versions.reduce((sum, { ending }) => sum + ending, 0) + stopped.size;
-  for (const { key, function: name, ask } of inTurn(versions)) {
+  for (const asker of inTurn(versions)) {
+    const { key, ask } = asker;
     const { kind, count } = ask;
     if (count > isolatesMax && kind !== 'spare') {
       actions.push({ act: 'refuse', key, why: 'never' });
@@ -84,7 +87,7 @@ function serveAsks({ nowMs, isolatesMax, versions }: IsolatesSnapshot, stopped: 
       continue;
     }
     if (kind === 'spare') continue;
-    const victims = leastRecentlyUsed(versions, name, stopped).slice(0, Math.max(0, count - Math.max(0, free) - coming));
+    const victims = leastRecentlyUsed(versions, asker, stopped).slice(0, Math.max(0, count - Math.max(0, free) - coming));
     const isEnough = Math.max(0, free) + coming + victims.length >= count;
     if (!isEnough && nowMs - ask.sinceMs >= ask.patienceMs) {
       actions.push({ act: 'refuse', key, why: 'late' });
@@ -102,21 +105,26 @@ function serveAsks({ nowMs, isolatesMax, versions }: IsolatesSnapshot, stopped: 
   return actions;
 }
 
-function inTurn(versions: readonly VersionView[]): readonly (VersionView & { readonly ask: IsolateAsk })[] {
+type AskingVersion = VersionView & { readonly ask: IsolateAsk };
+
+function inTurn(versions: readonly VersionView[]): readonly AskingVersion[] {
   const asking = versions.flatMap((version) => (version.ask === undefined ? [] : [{ ...version, ask: version.ask }]));
   return asking.sort((a, b) => Number(a.ask.kind === 'spare') - Number(b.ask.kind === 'spare') || a.ask.sinceMs - b.ask.sinceMs);
 }
 
-/** Isolates without a request, of other functions that nobody waits for. Of two that are as old the spare goes first. */
-function leastRecentlyUsed(versions: readonly VersionView[], asker: string, stopped: ReadonlySet<number>): readonly Candidate[] {
-  return versions.filter((version) => version.function !== asker && !isKept(version))
-    .flatMap(({ key, isolates }): Candidate[] => {
+/**
+ * Isolates without a request, of other functions that nobody waits for. Of two that are as old the spare goes first. A deploy takes
+ * also, at last, from the version that it replaces: else what fills half of the host could never be deployed again.
+ */
+function leastRecentlyUsed(versions: readonly VersionView[], asker: AskingVersion, stopped: ReadonlySet<number>): readonly Candidate[] {
+  return versions.filter((version) => version.key !== asker.key && (version.function !== asker.function || asker.ask.kind === 'deploy') && !isKept(version))
+    .flatMap(({ key, function: name, isolates }): Candidate[] => {
       const servingMs = isolates.flatMap((view) => (view.role === 'serving' ? [view.lastUsedMs] : []));
       const lastUsedMs = servingMs.length === 0 ? undefined : Math.max(...servingMs);
-      return isolates.map((view) => ({ key, view, lastUsedMs: view.role === 'spare' ? lastUsedMs ?? view.lastUsedMs : view.lastUsedMs }));
+      return isolates.map((view) => ({ key, isOwn: name === asker.function, view, lastUsedMs: view.role === 'spare' ? lastUsedMs ?? view.lastUsedMs : view.lastUsedMs }));
     })
     .filter(({ view }) => view.inFlight === 0 && !stopped.has(view.id))
-    .sort((a, b) => a.lastUsedMs - b.lastUsedMs || Number(b.view.role === 'spare') - Number(a.view.role === 'spare'));
+    .sort((a, b) => Number(a.isOwn) - Number(b.isOwn) || a.lastUsedMs - b.lastUsedMs || Number(b.view.role === 'spare') - Number(a.view.role === 'spare'));
 }
 
 function isKept({ phase, ask }: VersionView): boolean {
