@@ -53,7 +53,7 @@ export class Retirement {
       await tidied('stopping the old isolates', dataPlane.stop(name, version), clock);
       await tidied('unloading the old pools', residency.forget(versionId(name, version)), clock);
     }
-    return old.length === 0 ? 'there was no older version' : old.map((version) => versionLabel({ name, version })).join(', ');
+    return old.length === 0 ? 'no other version has to stop' : old.map((version) => versionLabel({ name, version })).join(', ');
   }
 
   async confirm(tell: StepTeller): Promise<string> {

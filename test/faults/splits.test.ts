@@ -97,7 +97,7 @@ test('a new version that fails loses its share by itself, and callers then meet 
 test('a new version that is much slower than the old one loses its share by itself', TIME, async () => {
   await host.deploy(write('slow', 'one'));
   // Far beyond what a busy machine adds to both.
-  await host.deploy(write('slow', 'two', `if (!request.headers.has('pilotlight-warmup')) await new Promise((resolve) => setTimeout(resolve, 1500));`),
+  await host.deploy(write('slow', 'two', `if (!request.headers.has('pilotlight-warmup')) await new Promise((resolve) => setTimeout(resolve, 2000));`),
     '--split', '10', '--abort-if', 'p99>2x');
   await during('slow', () => host.event('split.aborted', 1, (line) => line['function'] === 'slow'));
   const [two] = await versions('slow');
