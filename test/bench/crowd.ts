@@ -2,13 +2,13 @@
 // Nothing is flushed to the disk, which is most of what a deploy's files cost.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import type { Bundle } from '../../deploy/bundle/bundle.ts';
-import { HANDLER_PATH } from '../../deploy/bundle/bundle.ts';
+import { join } from 'node:path';
+import { HANDLER_PATH, type Bundle } from '../../deploy/bundle/bundle.ts';
 import { bundleFolder } from '../../deploy/bundle/bundle-folder.ts';
 import { checkBundle } from '../../deploy/bundle/check-bundle.ts';
 import { realDisk, type Disk } from '../../deploy/store/disk.ts';
-import type { FunctionState, StoredVersion } from '../../deploy/store/store.ts';
-import { Store } from '../../deploy/store/store.ts';
+import { Store, type FunctionState, type StoredVersion } from '../../deploy/store/store.ts';
+import { LastUsed } from '../../runtime/residency/last-used.ts';
 
 /** The functions `crowd-0`, `crowd-1`, ...: each with its own handler and route. */
 export const CROWD_NAME = 'crowd';
@@ -24,13 +24,14 @@ const unflushed: Disk = {
   },
 };
 
-/** `folders` are functions that are deployed beside the crowd. */
+/** `folders` are functions that are deployed beside the crowd; the host before, so it says, has run them and nobody else. */
 export async function fillStore(folder: string, { count, folders }: { readonly count: number; readonly folders: readonly string[] }): Promise<void> {
   const store = await Store.open(folder, { versionsKept: 10, disk: unflushed });
   const stored: StoredVersion[] = [];
   for (const one of folders) stored.push(await addFolder(store, one));
   for (let index = 0; index < count; index++) stored.push(await addSmall(store, index));
   await store.commit(() => Object.fromEntries(stored.map(stateOf)));
+  await new LastUsed(join(folder, 'last-started.json')).rememberKeys(stored.slice(0, folders.length).map(({ name }) => name));
   await store.close();
 }
 
