@@ -184,9 +184,9 @@ function openDataPlane(
     isolatesMax: config.isolatesMax,
     connectionsMax: connectionsMax(descriptors.ingress.length),
     beforeListening: takeSockets,
-    acquire: async (key, name, binding) => {
+    acquire: async (key, name, binding, waitMs) => {
       using _ = underway.prepare(labelsOf(residency, key, name));
-      return await residency.ensure(key, { reason: 'request', function: name, binding });
+      return await residency.ensure(key, { reason: 'request', function: name, binding, waitMs });
     },
     onIsolate: (record) => telemetry.isolate(record),
     onIsolateStopped: (news) => log.info(news, 'isolate.stopped'),

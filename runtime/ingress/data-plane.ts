@@ -97,8 +97,8 @@ export interface DataPlaneOptions {
   readonly isolatesMax: number;
   /** Awaited once, before the threads listen; what it rejects with, `publish` rejects with. */
   readonly beforeListening?: () => Promise<void>;
-  /** A run met a pool that is not resident. Rejects with a coded error. */
-  readonly acquire: (key: string, functionName: string, binding: string) => Promise<Acquired>;
+  /** A run met a pool that is not resident; nobody waits for the answer longer than `waitMs`. Rejects with a coded error. */
+  readonly acquire: (key: string, functionName: string, binding: string, waitMs: number) => Promise<Acquired>;
   readonly onLog: (event: LogEvent) => void;
   readonly onIsolate: (record: IsolateRecord) => void;
   readonly onIsolateStopped?: (news: IsolateStopped) => void;
@@ -305,7 +305,7 @@ export class DataPlaneThreads implements DataPlane {
       warm: (index) => this.#warm(version, index),
       refuse: (error) => this.#threads.forEach((thread) => thread.tell({ kind: 'refuse', key: targetKey(version), error: toPlainError(error, 'INTERNAL') })),
       stopped: (isolate, why) => onIsolateStopped?.({ ...about, why, isolate: isolate.id }),
-      acquire: (_isolate, key, binding) => acquire(key, name, binding),
+      acquire: (_isolate, key, binding) => acquire(key, name, binding, version.limits.timeoutMs),
       started: onIsolate,
       warn: (text) => onLog({ ...about, level: 'warn', text, timeMs: Date.now(), source: 'host' }),
       log: (_isolate, lines, dropped) => {

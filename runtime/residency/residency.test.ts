@@ -99,6 +99,23 @@ describe('residency', () => {
     assert.deepEqual([(await first).start, (await second).start], ['cold', 'joined']);
   });
 
+  test('whoever has left waits for a load no more, and makes room for others who do', async () => {
+    const { engine, clock, loads, residency } = setUp(1);
+    const door = gate();
+    engine.before = () => door.opened;
+    residency.declare('digits@1', [planOf('a')]);
+    const first = residency.ensure('a', ASK);
+    const left = assert.rejects(residency.ensure('a', { ...ASK, waitMs: 500 }), { code: 'DEADLINE', message: /still being loaded after 500 ms/ });
+    await assert.rejects(residency.ensure('a', ASK), { code: 'TOO_BUSY' });
+    clock.advance(500);
+    await left;
+    const later = residency.ensure('a', { ...ASK, waitMs: 500 });
+    await new Promise((resolve) => setImmediate(resolve));
+    door.open();
+    assert.deepEqual([(await first).start, (await later).start, loads[0]?.joined], ['cold', 'joined', 1]);
+    assert.equal(clock.pending, 0);
+  });
+
   test('fault 30: a failed load rejects every waiter once, is not repeated during its back-off, and is tried again after it', async () => {
     const { engine, clock, residency } = setUp();
     engine.before = (operation) => {

@@ -10,6 +10,7 @@ import { PoolLoader, type DeviceState } from './pool-loader.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
 import type { OrderRule } from './use-order.ts';
+import { waitAtMost } from './wait-at-most.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Why a pool is wanted, and by whom. */
@@ -19,6 +20,8 @@ export interface Ask {
   readonly binding: string;
   /** Bound on load and warm-up together. */
   readonly timeoutMs?: number;
+  /** Who joins somebody else's load waits no longer than this: then its caller has left. Left out: as long as it takes. */
+  readonly waitMs?: number;
   readonly onWarm?: (record: WarmRecord) => void;
   /** The pool must have been warmed, and its answers checked, by these samples too, also when it is resident already. */
   readonly provenBy?: PoolPlan;
@@ -115,7 +118,7 @@ export class PoolResidency implements Residency {
     const pool = this.#pools.get(key);
     assert(pool !== undefined, `pool ${key} was asked for but no version declares it`);
     if (pool.state === 'resident') return { start: 'warm' };
-    if (pool.load !== undefined) return this.#join(pool, pool.load);
+    if (pool.load !== undefined) return this.#join(pool, pool.load, ask);
     this.#refuseDuringBackoff(pool, ask);
     const load = this.#begin(pool, ask);
     const record = await load.done;
@@ -171,13 +174,18 @@ export class PoolResidency implements Residency {
     return records;
   }
 
-  async #join(pool: Pool, load: Load): Promise<Ensured> {
+  async #join(pool: Pool, load: Load, { waitMs }: Ask): Promise<Ensured> {
     if (load.waiters >= this.#options.loadWaitersMax) {
       throw new PilotlightError('TOO_BUSY', `${load.waiters} requests already wait for ${describePool(pool)} to load; loadWaitersMax allows no more`);
     }
+    const late = (): Error => new PilotlightError('DEADLINE', `${describePool(pool)} was still being loaded after ${waitMs} ms, as long as limits.timeoutMs allows`);
     load.waiters++;
-    const record = await load.done;
-    return { start: 'joined', loadId: load.loadId, load: record };
+    try {
+      const record = await (waitMs === undefined ? load.done : waitAtMost(load.done, { clock: this.#options.clock, limitMs: waitMs, late }));
+      return { start: 'joined', loadId: load.loadId, load: record };
+    } finally {
+      load.waiters--;
+    }
   }
 
   #refuseDuringBackoff(pool: Pool, ask: Ask): void {
