@@ -162,7 +162,7 @@ async function openResidency(
     devices: budgetsOf(config.devices), residencyMinMs: config.residencyMinMs,
     onLoad: (record) => telemetry.load(record),
     onClaim: (versionId, keys) => link.claims({ label: labelOf(versionId), pools: keys.map((key) => engine.indexOf(key)) }),
-    onEvict: (record) => telemetry.evicted(record),
+    onEvict: (record) => telemetry.evicted(record), onThrash: (device, thrashing) => telemetry.thrashing(device, thrashing),
   });
   return { telemetry, residency };
 }

@@ -128,7 +128,6 @@ const NOT_YET: readonly [string, object][] = [
   ['models.A.variants', { models: { A: { variants: [{ path: 'a.onnx' }] } } }],
   ['models.A.batch', { models: { A: { path: 'a.onnx', batch: { maxSize: 4 } } } }],
   ['models.A.lengths', { models: { A: { path: 'a.onnx', lengths: {} } } }],
-  ['models.A.idleTimeoutMs', { models: { A: { path: 'a.onnx', idleTimeoutMs: 5 } } }],
   ['models.A.slots "auto"', { models: { A: { path: 'a.onnx', slots: 'auto' } } }],
   ['models.A.device "gpu"', { models: { A: { path: 'a.onnx', device: 'gpu' } } }],
   ['models.A.device "gpu:1"', { models: { A: { path: 'a.onnx', device: 'gpu:1' } } }],
@@ -190,6 +189,11 @@ test('a golden request that no route of the function takes is refused', () => {
 test('a golden request may not set the headers that HTTP sets', () => {
   assert.match(refusal({ warm: [{ request: 'POST /digits', headers: { Host: 'a' } }] }), /the header "Host" is set by the host/);
   assert.match(refusal({ warm: [{ request: 'POST /digits', headers: { a: 'b\r\nc: d' } }] }), /cannot be "b\\r\\nc: d"/);
+});
+
+test('a pinned model has no idle timeout', () => {
+  const text = '{"name":"a","main":"h.ts","routes":["/a"],"models":{"A":{"path":"a.onnx","residency":"pinned","idleTimeoutMs":5000}}}';
+  assert.match(messageOf(() => parseManifest(text, 'f')), /models\.A\.idleTimeoutMs says when to unload what residency "pinned" keeps/);
 });
 
 test('a golden answer is expected as json or as text, not both', () => {

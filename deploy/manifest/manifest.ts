@@ -40,6 +40,7 @@ export interface ManifestModel {
   /** No inputs: zeros over the whole grid of shapes. `matchPaths` finds the files of the globs. */
   readonly warm: { readonly inputs: readonly string[]; readonly runs: number };
   readonly residency: 'lru' | 'pinned';
+  readonly idleTimeoutMs?: number;
   readonly preload: boolean;
 }
 

@@ -17,7 +17,6 @@ function refuseInModel(text: ManifestText, path: FieldPath, model: Readonly<Reco
   if ('variants' in model) throw refuse('variants', 'name one file in "path"');
   if ('batch' in model) throw refuse('batch', 'leave it out: each request is a run of its own');
   if ('lengths' in model) throw refuse('lengths', 'leave it out and pad in the handler');
-  if ('idleTimeoutMs' in model) throw refuse('idleTimeoutMs', 'leave it out: models stay loaded');
   if (model['slots'] === 'auto') throw refuse('slots', 'give a number, or leave it out for one a core');
   if (typeof model['device'] === 'string' && model['device'].startsWith('gpu')) throw refuse('device', 'use "cpu" or "any"');
   if (typeof model['tolerance'] === 'number' && model['tolerance'] > 0) throw refuse('tolerance', 'leave it out: nothing is batched');

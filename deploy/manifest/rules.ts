@@ -52,6 +52,9 @@ function checkModels(written: WrittenManifest, text: ManifestText): void {
     if (!MODEL_EXTENSION.test(model.path)) {
       throw text.error([...path, 'path'], `${fieldName(path)}.path ${shown(model.path)} is no model file that a backend takes; .onnx or .fake would do`);
     }
+    if (model.residency === 'pinned' && model.idleTimeoutMs !== undefined) {
+      throw text.error([...path, 'idleTimeoutMs'], `${fieldName(path)}.idleTimeoutMs says when to unload what residency "pinned" keeps for ever; leave out one of them`);
+    }
     for (const [index, glob] of model.warm.inputs.entries()) checkFilePath(glob, [...path, 'warm', 'inputs', index], text);
   }
 }

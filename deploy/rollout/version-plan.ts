@@ -71,6 +71,7 @@ async function bindModel(stored: StoredVersion, binding: string, model: Manifest
     function: stored.name,
     binding,
     residency: model.residency,
+    ...(model.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: model.idleTimeoutMs }),
     bytes: expectedBytes(stored, model, pool),
     warm: { id: warmId(stored, model), runs: model.warm.runs, samples: () => readSamples(stored, model) },
   };

@@ -13,7 +13,7 @@ const MIB = 2 ** 20;
 
 interface Scene {
   readonly budgetMib: number;
-  readonly pools: Readonly<Record<string, { readonly mib: number; readonly expectedMib?: number; readonly residency?: PoolPlan['residency'] }>>;
+  readonly pools: Readonly<Record<string, { readonly mib: number; readonly expectedMib?: number; readonly residency?: PoolPlan['residency']; readonly idleTimeoutMs?: number }>>;
   readonly residencyMinMs?: number;
 }
 
@@ -27,9 +27,10 @@ function setUp({ budgetMib, pools, residencyMinMs = 0 }: Scene) {
     engine, clock, loadWaitersMax: 100, loadTimeoutMs: 60_000, residencyMinMs, devices: [{ device: 'cpu', budgetBytes: budgetMib * MIB }],
     onLoad: (record) => loads.push(record), onEvict: (record) => evictions.push(record),
   });
-  for (const [key, { mib, expectedMib = mib, residency: kind = 'lru' }] of Object.entries(pools)) {
+  for (const [key, { mib, expectedMib = mib, residency: kind = 'lru', idleTimeoutMs }] of Object.entries(pools)) {
     const spec = { key, backend: 'fake', path: `/${key}.fake`, device: 'cpu', slots: 1, threads: 1, queue: { max: 1, timeoutMs: 1 } } as const;
-    residency.declare(`${key}@1`, [{ spec, function: key, binding: 'M', residency: kind, bytes: expectedMib * MIB, warm: { id: 'zeros', runs: 2, samples: async () => [] } }]);
+    const warm = { id: 'zeros', runs: 2, samples: async () => [] };
+    residency.declare(`${key}@1`, [{ spec, function: key, binding: 'M', residency: kind, bytes: expectedMib * MIB, warm, ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }) }]);
   }
   const ask = (key: string, reason: LoadRecord['reason'] = 'request'): Promise<Ensured> => residency.ensure(key, { reason, function: key, binding: 'M' });
   /** A millisecond later, so that no two uses are at once. */
@@ -166,6 +167,26 @@ describe('many pools on little memory', () => {
     assert.deepEqual([...engine.loaded], ['a']);
     clock.advance(20);
     assert.equal((await asked).start, 'cold');
+  });
+
+  test('one with an idle timeout is unloaded when it was not used for so long, not while it is used or held', async () => {
+    const { engine, clock, use, evictions } = setUp({ budgetMib: 9, pools: { a: { mib: 1, idleTimeoutMs: 5000 }, b: { mib: 1 } } });
+    await use('b');
+    await use('a');
+    clock.advance(4000);
+    engine.usedMs.set('a', clock.nowMs());
+    clock.advance(4990);
+    await settled();
+    assert.deepEqual([...engine.loaded], ['b', 'a']);
+    engine.held.add('a');
+    clock.advance(3000);
+    await settled();
+    assert.deepEqual([...engine.loaded], ['b', 'a']);
+    engine.held.delete('a');
+    clock.advance(1000);
+    await settled();
+    assert.deepEqual([[...engine.loaded], clock.pending], [['b'], 0]);
+    assert.deepEqual(evictions.map(({ pool, reason, idleMs }) => [pool, reason, Math.floor(idleMs / 1000)]), [['a', 'idle', 8]]);
   });
 
   test('the k-th operation fails, for each k: every ask ends, the books are right, and the next ask succeeds', async () => {

@@ -5,9 +5,10 @@ import type { DeviceBudget, EngineControl, PoolMemory } from '../engine/port.ts'
 import { assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
 import { planFit, type FitPlan, type WantedPool } from './fit.ts';
+import { IdleWatch, type IdlePool } from './idle-watch.ts';
 import { Ledger, totalBytes, type LedgerView } from './ledger.ts';
 import type { PoolPlan } from './pool-plan.ts';
-import { describePool, isPinned, move, type Pool } from './pool.ts';
+import { describePool, idleTimeoutMs, isPinned, move, type Pool } from './pool.ts';
 import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
 import { ThrashWatch } from './thrash.ts';
 import { UseOrder, type OrderRule } from './use-order.ts';
@@ -24,6 +25,7 @@ export interface PoolLoaderOptions {
   readonly pools: ReadonlyMap<string, Pool>;
   readonly onLoad: (record: LoadRecord) => void;
   readonly onEvict: (record: EvictionRecord) => void;
+  readonly onThrash: (device: string, thrashing: boolean) => void;
 }
 
 /** The books of a device and how they compare with what is there. */
@@ -62,11 +64,13 @@ interface Device {
 export class PoolLoader {
   readonly #options: PoolLoaderOptions;
   readonly #devices: ReadonlyMap<string, Device>;
+  readonly #idle: IdleWatch;
   /** Evicted for a load under way, by that pool's key. */
   readonly #evictedFor = new Map<string, EvictionRecord[]>();
 
   constructor(options: PoolLoaderOptions) {
     this.#options = options;
+    this.#idle = new IdleWatch({ clock: options.clock, pools: () => this.#idlePools(), giveUp: (key) => this.#giveUpIdle(key) });
     this.#devices = new Map(options.devices.map((budget) => [budget.device, this.#openDevice(budget)]));
   }
 
@@ -197,12 +201,13 @@ export class PoolLoader {
     pool.loadMs = workMs([...steps.filter(({ name }) => name !== 'room'), ...warm]);
     order.add(pool.key, { bytes: this.bytesOf(pool), loadMs: pool.loadMs, usedMs: endMs });
     thrash.loaded(pool.key, { startMs: endMs - pool.loadMs, endMs });
+    this.#idle.wake();
   }
 
   #openDevice({ device, budgetBytes }: DeviceBudget): Device {
     const ledger = new Ledger({ device, budgetBytes });
     const order = new UseOrder(this.#options.orderRule);
-    const thrash = new ThrashWatch();
+    const thrash = new ThrashWatch((thrashing) => this.#options.onThrash(device, thrashing));
     const room = new DeviceRoom({ ledger, order, clock: this.#options.clock, tenants: this.#tenants(device, order, thrash) });
     return { ledger, order, room, thrash };
   }
@@ -228,23 +233,45 @@ export class PoolLoader {
       // One that leaves already, because nobody declares it any more, goes by itself.
       retire: (key) => (get(key).unload !== undefined || engine.retire(key) === 'busy' ? 'busy' : 'retired'),
       reopen: (key) => engine.open(key),
-      evict: (key, forKey) => this.#evict(get(key), get(forKey), order.usedMs(key) ?? 0),
+      evict: (key, forKey) => this.#evict(get(key), order.usedMs(key) ?? 0, get(forKey)),
     };
   }
 
-  async #evict(pool: Pool, wanting: Pool, usedMs: number): Promise<void> {
+  #idlePools(): readonly IdlePool[] {
+    const { clock, engine, pools } = this.#options;
+    return engine.stats().flatMap(({ key, lastUsedMs }) => {
+      const pool = pools.get(key);
+      const timeoutMs = pool?.state === 'resident' ? idleTimeoutMs(pool) : Infinity;
+      return pool === undefined || timeoutMs === Infinity ? [] : [{ key, timeoutMs, idleMs: clock.nowMs() - Math.max(lastUsedMs, pool.loadedAtMs) }];
+    });
+  }
+
+  #giveUpIdle(key: string): void {
+    const pool = this.#options.pools.get(key);
+    if (pool === undefined || pool.unload !== undefined || this.#options.engine.retire(key) === 'busy') return;
+    // Its failure is told by the state that it leaves.
+    this.#evict(pool, Math.max(this.#device(pool.plan).order.usedMs(key) ?? 0, this.#stamp(key))).catch(() => {});
+  }
+
+  #stamp(key: string): number {
+    return this.#options.engine.stats().find((stats) => stats.key === key)?.lastUsedMs ?? 0;
+  }
+
+  /** Retired already. `wanting`: whose load needs the room. */
+  async #evict(pool: Pool, usedMs: number, wanting?: Pool): Promise<void> {
     const { clock, onEvict } = this.#options;
     const { ledger, thrash } = this.#device(pool.plan);
     const bytes = ledger.bytesOf(pool.key);
     pool.unload = this.unload(pool).finally(() => (pool.unload = undefined));
     await pool.unload;
     const nowMs = clock.nowMs();
-    thrash.givenUp(pool.key, nowMs);
+    if (wanting !== undefined) thrash.givenUp(pool.key, nowMs);
     const { function: name, binding } = pool.plan;
     const record: EvictionRecord = {
-      pool: pool.key, function: name, binding, reason: 'room', for: describePool(wanting), bytes, idleMs: nowMs - usedMs, atMs: nowMs,
+      pool: pool.key, function: name, binding, bytes, idleMs: nowMs - usedMs, atMs: nowMs,
+      ...(wanting === undefined ? { reason: 'idle' } : { reason: 'room', for: describePool(wanting) }),
     };
-    this.#evictedFor.set(wanting.key, [...(this.#evictedFor.get(wanting.key) ?? []), record]);
+    if (wanting !== undefined) this.#evictedFor.set(wanting.key, [...(this.#evictedFor.get(wanting.key) ?? []), record]);
     onEvict(record);
   }
 

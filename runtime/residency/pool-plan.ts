@@ -19,6 +19,8 @@ export interface PoolPlan {
   readonly function: string;
   readonly binding: string;
   readonly residency: 'lru' | 'pinned';
+  /** Unloaded when it was not used for so long; left out: kept until others need the room. */
+  readonly idleTimeoutMs?: number;
   /** What it is expected to hold before it was ever measured. */
   readonly bytes: number;
   readonly warm: {

@@ -63,6 +63,11 @@ export function isPinned({ plans }: Pool): boolean {
   return [...plans.values()].some(({ residency }) => residency === 'pinned');
 }
 
+/** As long as any of its versions wants it kept; Infinity: until others need the room. */
+export function idleTimeoutMs(pool: Pool): number {
+  return isPinned(pool) ? Infinity : Math.max(0, ...[...pool.plans.values()].map((plan) => plan.idleTimeoutMs ?? Infinity));
+}
+
 export function isOrphan(pool: Pool): boolean {
   return pool.plans.size === 0;
 }

@@ -78,6 +78,8 @@ export interface ResidencyOptions {
   /** A version declares these pools; none: it has forgotten them all. */
   readonly onClaim?: (versionId: string, keys: readonly string[]) => void;
   readonly onEvict?: (record: EvictionRecord) => void;
+  /** Demand cycles over more than fits, or does no longer. */
+  readonly onThrash?: (device: string, thrashing: boolean) => void;
 }
 
 const BACKOFF_FIRST_MS = 1_000;
@@ -92,7 +94,7 @@ export class PoolResidency implements Residency {
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
-    this.#loader = new PoolLoader({ ...options, onEvict: options.onEvict ?? (() => {}), pools: this.#pools });
+    this.#loader = new PoolLoader({ ...options, onEvict: options.onEvict ?? (() => {}), onThrash: options.onThrash ?? (() => {}), pools: this.#pools });
   }
 
   declare(versionId: string, plans: readonly PoolPlan[]): void {

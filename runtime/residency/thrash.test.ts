@@ -4,13 +4,15 @@ import { ThrashWatch } from './thrash.ts';
 
 describe('thrashing', () => {
   test('is a minute of which more than a quarter went into loads of what was given up a moment ago', () => {
-    const watch = new ThrashWatch();
+    const told: boolean[] = [];
+    const watch = new ThrashWatch((thrashing) => told.push(thrashing));
     for (let round = 0; round < 4; round++) {
       watch.givenUp('a', round * 10_000);
       watch.loaded('a', { startMs: round * 10_000 + 1000, endMs: round * 10_000 + 5000 });
       assert.equal(watch.isThrashing(round * 10_000 + 5000), round === 3);
     }
     assert.equal(watch.isThrashing(200_000), false);
+    assert.deepEqual(told, [true, false]);
   });
 
   test('is not the first load of anything, nor one long after it was given up', () => {

@@ -14,7 +14,14 @@ interface Repeated {
 
 export class ThrashWatch {
   readonly #givenUpMs = new Map<string, number>();
+  readonly #onChange: (thrashing: boolean) => void;
   #repeated: Repeated[] = [];
+  #toldThrashing = false;
+
+  /** `onChange` is told when a look finds another answer than the one before. */
+  constructor(onChange: (thrashing: boolean) => void = () => {}) {
+    this.#onChange = onChange;
+  }
 
   givenUp(key: string, nowMs: number): void {
     this.#givenUpMs.delete(key);
@@ -34,6 +41,11 @@ export class ThrashWatch {
 
   isThrashing(nowMs: number): boolean {
     this.#repeated = this.#repeated.filter(({ endMs }) => nowMs - endMs <= WINDOW_MS);
-    return this.#repeated.reduce((sum, { tookMs }) => sum + tookMs, 0) > PART_MAX * WINDOW_MS;
+    const thrashing = this.#repeated.reduce((sum, { tookMs }) => sum + tookMs, 0) > PART_MAX * WINDOW_MS;
+    if (thrashing !== this.#toldThrashing) {
+      this.#toldThrashing = thrashing;
+      this.#onChange(thrashing);
+    }
+    return thrashing;
   }
 }

@@ -67,6 +67,12 @@ export class Telemetry {
     this.#options.log.info(record, 'pool.evicted');
   }
 
+  thrashing(device: string, thrashing: boolean): void {
+    const text = thrashing ? 'demand cycles over more models than fit: pin those that matter (residency "pinned") or raise the budget (setting devices)'
+      : 'models stay loaded again';
+    this.#options.log[thrashing ? 'warn' : 'info']({ device, text }, thrashing ? 'device.thrashing' : 'device.calm');
+  }
+
   isolate(record: IsolateRecord): void {
     this.#events.isolate(record);
     const told = { ...record, durationMs: record.endMs - record.startMs };
