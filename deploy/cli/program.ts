@@ -10,6 +10,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addFunctions } from './commands/functions.ts';
 import { addInvoke } from './commands/invoke.ts';
 import { addPools } from './commands/pools.ts';
+import { addWhy } from './commands/why.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSecret } from './commands/secret.ts';
 import { addServe } from './commands/serve.ts';
@@ -18,7 +19,7 @@ import { addTypes } from './commands/types.ts';
 import type { Terminal } from './terminal.ts';
 
 /** In the order in which somebody meets them. */
-const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addSplit, addRollback, addDelete, addSecret, addPools, addDoctor];
+const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addSplit, addRollback, addDelete, addSecret, addPools, addWhy, addDoctor];
 
 const INTERRUPTED = 130;
 const HELP_WIDTH_MAX = 120;

@@ -10,6 +10,8 @@ const STARTS_MAX = 1_000;
 export interface KeptTrace {
   readonly record: RequestRecord;
   readonly span: Span;
+  /** Those that its runs started or waited for, as far as they are kept. */
+  readonly loads: readonly LoadRecord[];
 }
 
 export class TraceBook {
@@ -48,7 +50,8 @@ export class TraceBook {
   }
 
   #drawn(record: RequestRecord): KeptTrace {
-    return { record, span: requestSpan(record, this.findLoad, this.findStart) };
+    const loads = new Set(record.runs.flatMap(({ loadId }) => (loadId === undefined ? [] : this.#loads.get(loadId)?.record ?? [])));
+    return { record, span: requestSpan(record, this.findLoad, this.findStart), loads: [...loads] };
   }
 }
 
