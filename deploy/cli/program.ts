@@ -10,12 +10,12 @@ import { addDoctor } from './commands/doctor.ts';
 import { addFunctions } from './commands/functions.ts';
 import { addInvoke } from './commands/invoke.ts';
 import { addPools } from './commands/pools.ts';
-import { addWhy } from './commands/why.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSecret } from './commands/secret.ts';
 import { addServe } from './commands/serve.ts';
 import { addSplit } from './commands/split.ts';
 import { addTypes } from './commands/types.ts';
+import { addWhy } from './commands/why.ts';
 import type { Terminal } from './terminal.ts';
 
 /** In the order in which somebody meets them. */
