@@ -1,8 +1,9 @@
 // The few file operations that a store is made of, so that a test can fail or cut any one of them.
 // Each call is one operation; what a store promises must hold after every one.
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from '../../runtime/make-folders.ts';
 
 export interface DiskEntry {
   readonly name: string;
@@ -42,7 +43,7 @@ const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', '
 
 export const realDisk: Disk = {
   async makeFolder(folder) {
-    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const first = await makeFolders(folder, 0o700);
     if (first !== undefined) await this.syncFolder(path.dirname(first));
   },
   async syncFolder(folder) {

@@ -158,6 +158,7 @@ test('when all isolates of the host are busy, those who need one more are told O
   const held = `${door.source} export default { async fetch() { await opened(); return new Response('x'); } };`;
   await host.declare(held, { name: 'holder', routes: ['/holder'] });
   await host.declare(held, { name: 'needs', routes: ['/needs'], limits: { timeoutMs: 400 } });
+  await host.declare(held, { name: 'later', routes: ['/later'] });
   const first = fetch(`${host.url}/holder`);
   while (statusOf(host, 'holder')?.isolates !== 1) await new Promise((resolve) => { setImmediate(resolve); });
   const answer = await fetch(`${host.url}/needs`);
@@ -169,7 +170,7 @@ test('when all isolates of the host are busy, those who need one more are told O
   await assert.rejects(deploy, /large needs 3 isolates at once.*isolatesMax is 1/);
   door.open();
   assert.equal((await first).status, 200);
-  assert.equal((await fetch(`${host.url}/needs`)).status, 200, 'the holder is idle now and makes room');
+  assert.equal((await fetch(`${host.url}/later`)).status, 200, 'the holder is idle now and makes room');
 });
 
 test('an isolate that stops ends what it was given and what goes on after its answers', async (context) => {

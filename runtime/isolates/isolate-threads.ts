@@ -69,7 +69,8 @@ export class IsolateThreads {
       tell(undefined);
       return { isolate, note: { startId, startMs, readyMs: monotonicMs(), thread } };
     } catch (error) {
-      tell(toPlainError(error, 'BAD_HANDLER').code);
+      // One that was called off has not failed.
+      if (!signal.aborted) tell(toPlainError(error, 'BAD_HANDLER').code);
       throw error;
     } finally {
       this.#starting -= 1;

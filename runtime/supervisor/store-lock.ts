@@ -1,9 +1,10 @@
 // One host for one store: takes the store's lock before anything else touches it. The lock is on the open
 // file, which the host process inherits: it lasts while either of them lives, and no longer, however they end.
-import { closeSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { describeThrown, PilotlightError } from '../errors.ts';
+import { makeFolders } from '../make-folders.ts';
 import type { Sockets } from './sockets.ts';
 
 /** Inside the store's folder; holds the process id of the supervisor, for people. */
@@ -20,7 +21,7 @@ export interface LockOptions {
 /** Makes the folder where it is missing. Gives the descriptor that holds the lock. */
 export async function lockStore(store: string, { sockets, clock }: LockOptions): Promise<number> {
   try {
-    mkdirSync(store, { recursive: true, mode: 0o700 });
+    await makeFolders(store, 0o700);
   } catch (error) {
     throw unwritable(store, error);
   }

@@ -34,6 +34,8 @@ test('a record is read once, and empty for the next host', () => {
   writeSync(record.descriptor, new Uint8Array(words(3, 3).buffer), 0, undefined, 0);
   assert.deepEqual(record.take(), { failed: 2, busy: [2] });
   assert.deepEqual(record.take(), { failed: undefined, busy: [] });
+  writeSync(record.descriptor, new Uint8Array(words(3, 3).buffer), 0, undefined, 0);
   record.close();
+  assert.deepEqual(record.take(), { failed: undefined, busy: [] }, 'a host may die after its supervisor has let go of everything');
   assert.equal(WorkRecord.create(['/nowhere']), undefined);
 });

@@ -18,8 +18,11 @@ export interface Work {
   readonly busy: readonly number[];
 }
 
+const NO_WORK: Work = { failed: undefined, busy: [] };
+
 export class WorkRecord {
   readonly descriptor: number;
+  #closed = false;
 
   private constructor(descriptor: number) {
     this.descriptor = descriptor;
@@ -41,8 +44,9 @@ export class WorkRecord {
     return undefined;
   }
 
-  /** What the dead host left; empties it for the next one. */
+  /** What the dead host left; empties it for the next one. Nothing once closed: then its descriptor may be another file's. */
   take(): Work {
+    if (this.#closed) return NO_WORK;
     const bytes = new Uint8Array(BYTES);
     const read = readSync(this.descriptor, bytes, 0, BYTES, 0);
     ftruncateSync(this.descriptor, 0);
@@ -51,12 +55,13 @@ export class WorkRecord {
   }
 
   close(): void {
+    this.#closed = true;
     closeSync(this.descriptor);
   }
 }
 
 export function decodeWork(words: Uint32Array): Work {
-  if (words[0] !== LAYOUT) return { failed: undefined, busy: [] };
+  if (words[0] !== LAYOUT) return NO_WORK;
   const busy = new Set<number>();
   for (let at = WORDS_EACH + 1; at < words.length; at += WORDS_EACH) {
     const pool = words[at] ?? 0;
