@@ -1,20 +1,14 @@
 // The setting `devices`: which devices models may be loaded on, and how many bytes on each. Written as
 // `cpu=4GiB`, `cpu=80%` (of the machine's memory, or of the container's) or `cpu=free - 1GiB` (of what is free at the start).
-import { freemem, totalmem } from 'node:os';
-import type { DeviceBudget, PoolSpec } from '../engine/port.ts';
+import { machineMemory, type MachineMemory } from '../engine/machine-memory.ts';
+import type { DeviceBudget, DeviceName } from '../engine/port.ts';
 import { PilotlightError } from '../errors.ts';
 import type { ValueType } from './value-type.ts';
 
-/** Of the machine, or of the container if that has less. */
-export interface MemoryOfMachine {
-  readonly totalBytes: number;
-  readonly freeBytes: number;
-}
-
-type Amount = (memory: MemoryOfMachine) => number;
+type Amount = (memory: MachineMemory) => number;
 
 interface Entry {
-  readonly device: PoolSpec['device'];
+  readonly device: DeviceName;
   readonly amount: Amount;
 }
 
@@ -30,7 +24,7 @@ export const deviceBudgets: ValueType<string> = {
 };
 
 /** Throws BAD_SETTING when nothing is left of what is free. */
-export function budgetsOf(setting: string, memory: MemoryOfMachine = memoryOfMachine()): readonly DeviceBudget[] {
+export function budgetsOf(setting: string, memory: MachineMemory = machineMemory()): readonly DeviceBudget[] {
   return (parseEntries(setting) ?? []).map(({ device, amount }) => {
     const budgetBytes = Math.floor(amount(memory));
     if (budgetBytes > 0) return { device, budgetBytes };
@@ -62,11 +56,4 @@ function parseAmount(text: string): Amount | undefined {
 
 function bytesOf(size: string, unit = 'B'): number {
   return Number(size) * (UNITS[unit] ?? 1);
-}
-
-function memoryOfMachine(): MemoryOfMachine {
-  // Without a limit it is 0 or larger than the machine.
-  const limit = process.constrainedMemory();
-  const totalBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  return { totalBytes, freeBytes: Math.min(freemem(), totalBytes) };
 }

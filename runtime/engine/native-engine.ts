@@ -1,10 +1,12 @@
 // The control thread's side of the engine port.
+import { cpus } from 'node:os';
 import { assert } from '../errors.ts';
 import { ANY_SLOT, threadChannel } from './channel.ts';
+import { machineMemory } from './machine-memory.ts';
 import { nativeError } from './native-codes.ts';
 import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
 import type { PoolHandle } from './pool-handle.ts';
-import type { Backend, Capability, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult } from './port.ts';
+import type { Backend, Capability, DeviceInfo, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
 export interface NativeEngineOptions {
@@ -35,6 +37,10 @@ export class NativeEngine implements EngineControl {
 
   capabilities(): readonly Capability[] {
     return this.#channel.addon.capabilities();
+  }
+
+  devices(): readonly DeviceInfo[] {
+    return [{ device: 'cpu', name: cpus()[0]?.model ?? 'CPU', backends: ['onnxruntime', 'fake'], ...machineMemory() }];
   }
 
   inspect(path: string, backend: Backend): Promise<Signature> {

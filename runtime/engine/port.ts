@@ -4,6 +4,22 @@ import type { Signature, Tensors } from './tensor.ts';
 
 export type Backend = 'onnxruntime' | 'fake';
 
+export type DeviceName = 'cpu' | `gpu:${number}`;
+
+/** A device as this host sees it. */
+export interface DeviceInfo {
+  readonly device: DeviceName;
+  /** What its maker calls it. */
+  readonly name: string;
+  /** Those that can load engines on it. */
+  readonly backends: readonly Backend[];
+  /** Of a GPU: `9.0`. */
+  readonly computeCapability?: string;
+  readonly totalBytes: number;
+  /** Now: others may use it too. */
+  readonly freeBytes: number;
+}
+
 /** What makes a pool. Two functions that ask for the same `key` share the pool. */
 export interface PoolSpec {
   /** Digest of model, backend, device and options: the pool's name everywhere. */
@@ -11,7 +27,7 @@ export interface PoolSpec {
   readonly backend: Backend;
   /** Absolute path of the model file. */
   readonly path: string;
-  readonly device: 'cpu';
+  readonly device: DeviceName;
   /** Runs at once. */
   readonly slots: number;
   /** CPU threads inside one run. */
@@ -22,7 +38,7 @@ export interface PoolSpec {
 
 /** What loaded pools may hold together on a device. */
 export interface DeviceBudget {
-  readonly device: PoolSpec['device'];
+  readonly device: DeviceName;
   readonly budgetBytes: number;
 }
 
@@ -98,6 +114,8 @@ export interface Capability {
  */
 export interface EngineControl {
   capabilities(): readonly Capability[];
+  /** The CPU first. */
+  devices(): readonly DeviceInfo[];
   /** Reads a model's signature without keeping it loaded. */
   inspect(path: string, backend: Backend): Promise<Signature>;
   /**

@@ -170,9 +170,7 @@ export class PoolLoader {
       if (pool.knownBytes > ledger.bytesOf(key) + ledger.freeBytes) {
         // The estimate was too low: it opens only if others make room for what it really holds.
         ledger.release(key);
-        // What an unload that failed has left on the books.
-    ledger.release(key);
-    await this.#reserve(pool, plan, pool.knownBytes, load);
+        await this.#reserve(pool, plan, pool.knownBytes, load);
       }
       ledger.confirm(key, memory);
       engine.open(key);

@@ -1,6 +1,6 @@
 // An engine that does what a test scripts, without threads: loads wait for the test when told to, and every
 // pool that was loaded and not unloaded is counted.
-import type { EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult } from '../../runtime/engine/port.ts';
+import type { DeviceInfo, EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult } from '../../runtime/engine/port.ts';
 import type { Signature, Tensors } from '../../runtime/engine/tensor.ts';
 
 const SIGNATURE: Signature = {
@@ -25,9 +25,14 @@ export class FakeEngine implements EngineControl {
   weightsOf: (key: string) => number = () => 1;
   stepsOf: (key: string) => readonly LoadStep[] = () => [];
   loads = 0;
+  deviceList: readonly DeviceInfo[] = [{ device: 'cpu', name: 'CPU', backends: ['fake', 'onnxruntime'], totalBytes: 2 ** 40, freeBytes: 2 ** 40 }];
 
   capabilities(): readonly [] {
     return [];
+  }
+
+  devices(): readonly DeviceInfo[] {
+    return this.deviceList;
   }
 
   async inspect(path: string): Promise<Signature> {
