@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { describeThrown, PilotlightError } from '../errors.ts';
 import { FRAME_LAYOUT } from './frame.ts';
-import type { Capability, PoolSpec, PoolStats } from './port.ts';
+import type { Capability, PoolSpec, PoolStats, UsedPool } from './port.ts';
 
 /** One output of a run that came by itself; `data` is an ArrayBuffer, or the strings. */
 export interface LoneOutput {
@@ -56,6 +56,8 @@ export interface NativeAddon {
   cancel(id: number): void;
   turn(): void;
   stats(): readonly PoolStats[];
+  statsOf(pool: number): PoolStats;
+  takeUsed(): readonly UsedPool[];
   capabilities(): readonly Capability[];
   setOnnxRuntimeLibrary(path: string): void;
   /** From now on native threads note in this file, mapped, which pool they work for (native/src/core/work_record.h). */
@@ -66,7 +68,7 @@ export interface NativeAddon {
 
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
-  cancel: true, turn: true, stats: true, capabilities: true, setOnnxRuntimeLibrary: true, keepWorkRecord: true, monotonic: true,
+  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, keepWorkRecord: true, monotonic: true,
 } satisfies Record<Exclude<keyof NativeAddon, 'layout'>, true>);
 
 const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node', import.meta.url));

@@ -6,7 +6,7 @@ import { machineMemory } from './machine-memory.ts';
 import { nativeError } from './native-codes.ts';
 import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
 import type { PoolHandle } from './pool-handle.ts';
-import type { Backend, Capability, DeviceInfo, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult } from './port.ts';
+import type { Backend, Capability, DeviceInfo, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
 export interface NativeEngineOptions {
@@ -81,6 +81,14 @@ export class NativeEngine implements EngineControl {
   async unload(key: string): Promise<void> {
     await this.#channel.ask<void>((id) => this.#channel.addon.unload(id, key));
     this.#pools.delete(key);
+  }
+
+  statsOf(key: string): PoolStats {
+    return this.#channel.addon.statsOf(this.indexOf(key));
+  }
+
+  takeUsed(): readonly UsedPool[] {
+    return this.#channel.addon.takeUsed();
   }
 
   stats(): readonly PoolStats[] {

@@ -82,6 +82,12 @@ export interface PoolStats {
   readonly memory: PoolMemory;
 }
 
+export interface UsedPool {
+  readonly key: string;
+  /** Stamp of the last submit or lease on the shared monotonic clock. */
+  readonly usedMs: number;
+}
+
 export interface RunOptions {
   /** Stamp on the shared monotonic clock after which the run is given up, waiting or running. */
   readonly deadlineMs: number;
@@ -131,7 +137,12 @@ export interface EngineControl {
   retire(key: string): 'retired' | 'busy' | 'absent';
   /** Frees a pool that was never opened or is retired; resolves when its memory is back. */
   unload(key: string): Promise<void>;
+  /** Of all pools that ever were loaded or asked for. */
   stats(): readonly PoolStats[];
+  /** Of one; nothing but zeros when nobody ever asked for it. */
+  statsOf(key: string): PoolStats;
+  /** Pools that jobs or leases used since the last call: what an order of use has to be told. */
+  takeUsed(): readonly UsedPool[];
 }
 
 /** Any thread's side: submits straight to the native pool. */

@@ -23,6 +23,7 @@ export class Ledger {
   readonly budgetBytes: number;
   readonly #entries = new Map<string, LedgerEntry>();
   #usedBytes = 0;
+  #reservedBytes = 0;
 
   constructor({ device, budgetBytes }: { readonly device: string; readonly budgetBytes: number }) {
     this.device = device;
@@ -32,6 +33,11 @@ export class Ledger {
   /** Below 0 when pools grew after they were loaded. */
   get freeBytes(): number {
     return this.budgetBytes - this.#usedBytes;
+  }
+
+  /** Promised to loads that are under way. */
+  get reservedBytes(): number {
+    return this.#reservedBytes;
   }
 
   bytesOf(key: string): number {
@@ -57,22 +63,28 @@ export class Ledger {
 
   /** Harmless for what has no entry. */
   release(key: string): void {
-    this.#usedBytes -= this.bytesOf(key);
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.#count(entry, -1);
     this.#entries.delete(key);
   }
 
   view(): LedgerView {
-    const sums = { reservedBytes: 0, weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 };
+    const sums = { reservedBytes: this.#reservedBytes, weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 };
     for (const entry of this.#entries.values()) {
-      if (entry.state === 'reserved') sums.reservedBytes += entry.bytes;
-      else for (const part of ['weightsBytes', 'scratchBytes', 'stagingBytes'] as const) sums[part] += entry.memory[part];
+      if (entry.state === 'held') for (const part of ['weightsBytes', 'scratchBytes', 'stagingBytes'] as const) sums[part] += entry.memory[part];
     }
     return { device: this.device, budgetBytes: this.budgetBytes, ...sums, freeBytes: this.freeBytes };
   }
 
   #write(key: string, entry: LedgerEntry): void {
-    this.#usedBytes += entry.bytes - this.bytesOf(key);
+    this.release(key);
+    this.#count(entry, 1);
     this.#entries.set(key, entry);
+  }
+
+  #count({ state, bytes }: LedgerEntry, sign: 1 | -1): void {
+    this.#usedBytes += sign * bytes;
+    if (state === 'reserved') this.#reservedBytes += sign * bytes;
   }
 }
 

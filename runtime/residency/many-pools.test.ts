@@ -36,7 +36,7 @@ function setUp({ budgetMib, pools, residencyMinMs = 0 }: Scene) {
   /** A millisecond later, so that no two uses are at once. */
   const use = async (key: string): Promise<Ensured> => {
     clock.advance(1);
-    engine.usedMs.set(key, clock.nowMs());
+    engine.use(key, clock.nowMs());
     return ask(key);
   };
   return { engine, clock, loads, evictions, residency, ask, use };
@@ -53,11 +53,23 @@ describe('many pools on little memory', () => {
     assert.deepEqual(evictions.map(({ pool, reason, for: forWhom }) => [pool, reason, forWhom]), [['b', 'room', 'c\'s model M']]);
   });
 
+  test('uses between two decisions count in the order in which they were', async () => {
+    const { engine, clock, use } = setUp({ budgetMib: 2, pools: { a: { mib: 1 }, b: { mib: 1 }, c: { mib: 1 } } });
+    for (const key of ['a', 'b']) await use(key);
+    for (const key of ['a', 'b', 'a']) {
+      clock.advance(1);
+      engine.use(key, clock.nowMs());
+    }
+    await use('c');
+    assert.deepEqual([...engine.loaded], ['a', 'c']);
+  });
+
   test('the load that needed the room tells whom it pushed out', async () => {
-    const { use } = setUp({ budgetMib: 1, pools: { a: { mib: 1 }, b: { mib: 1 } } });
+    const { clock, use } = setUp({ budgetMib: 1, pools: { a: { mib: 1 }, b: { mib: 1 } } });
     await use('a');
+    clock.advance(40_000);
     const { load } = await use('b');
-    assert.deepEqual(load?.evicted.map(({ pool, bytes }) => [pool, bytes]), [['a', MIB]]);
+    assert.deepEqual(load?.evicted.map(({ pool, bytes, idleMs }) => [pool, bytes, idleMs]), [['a', MIB, 40_001]]);
   });
 
   test('what is pinned stays, however long it was not used', async () => {
@@ -174,7 +186,7 @@ describe('many pools on little memory', () => {
     await use('b');
     await use('a');
     clock.advance(4000);
-    engine.usedMs.set('a', clock.nowMs());
+    engine.use('a', clock.nowMs());
     clock.advance(4990);
     await settled();
     assert.deepEqual([...engine.loaded], ['b', 'a']);

@@ -1,7 +1,7 @@
 // Takes one pool to the device and back: room first, then the load, the warm-up, the measured bytes into the ledger, and only
 // then it is open. A load that fails gives all back.
 import type { Clock } from '../clock.ts';
-import type { DeviceBudget, EngineControl, PoolMemory } from '../engine/port.ts';
+import type { DeviceBudget, EngineControl } from '../engine/port.ts';
 import { assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
 import { planFit, type FitPlan, type WantedPool } from './fit.ts';
@@ -59,6 +59,8 @@ interface Device {
   readonly order: UseOrder;
   readonly room: DeviceRoom;
   readonly thrash: ThrashWatch;
+  /** Keys of resident pools that may not go. */
+  readonly pinned: Set<string>;
 }
 
 export class PoolLoader {
@@ -98,6 +100,11 @@ export class PoolLoader {
     });
     const measured = wanted.map((one) => ({ ...one, bytes: pools.get(one.key)?.knownBytes ?? one.bytes }));
     return planFit({ wanted: measured, present, budgetBytes: ledger.budgetBytes, freeBytes: ledger.freeBytes });
+  }
+
+  /** Other versions declare it than before: they may pin it, or do no longer. */
+  redeclared(pool: Pool): void {
+    this.#notePinned(pool);
   }
 
   bytesOf({ key, plan }: Pool): number {
@@ -140,8 +147,9 @@ export class PoolLoader {
   async unload(pool: Pool): Promise<void> {
     const { ledger, order, room } = this.#device(pool.plan);
     move(pool, 'unloading');
-    pool.knownBytes = Math.max(totalBytes(this.#measured(pool.key) ?? NOTHING), ledger.bytesOf(pool.key));
+    pool.knownBytes = Math.max(totalBytes(this.#options.engine.statsOf(pool.key).memory), ledger.bytesOf(pool.key));
     order.remove(pool.key);
+    this.#notePinned(pool);
     try {
       await this.#options.engine.unload(pool.key);
     } catch (error) {
@@ -165,7 +173,7 @@ export class PoolLoader {
     load.steps.push(...loaded.steps);
     try {
       await warmUp(engine, { plan, clock, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });
-      const memory = this.#measured(key) ?? loaded.memory;
+      const { memory } = engine.statsOf(key);
       pool.knownBytes = totalBytes(memory);
       if (pool.knownBytes > ledger.bytesOf(key) + ledger.freeBytes) {
         // The estimate was too low: it opens only if others make room for what it really holds.
@@ -192,6 +200,7 @@ export class PoolLoader {
   #settle(pool: Pool, plan: PoolPlan, { endMs, steps, warm }: LoadRecord): void {
     const { order, thrash } = this.#device(plan);
     move(pool, 'resident');
+    this.#notePinned(pool);
     pool.failure = undefined;
     pool.warmedWith.clear();
     pool.warmedWith.add(plan.warm.id);
@@ -206,14 +215,13 @@ export class PoolLoader {
     const ledger = new Ledger({ device, budgetBytes });
     const order = new UseOrder(this.#options.orderRule);
     const thrash = new ThrashWatch((thrashing) => this.#options.onThrash(device, thrashing));
-    const room = new DeviceRoom({ ledger, order, clock: this.#options.clock, tenants: this.#tenants(device, order, thrash) });
-    return { ledger, order, room, thrash };
+    const pinned = new Set<string>();
+    const room = new DeviceRoom({ ledger, order, clock: this.#options.clock, tenants: this.#tenants(device, { thrash, pinned }) });
+    return { ledger, order, room, thrash, pinned };
   }
 
-  #tenants(device: string, order: UseOrder, thrash: ThrashWatch): Tenants {
+  #tenants(device: string, { thrash, pinned }: Pick<Device, 'thrash' | 'pinned'>): Tenants {
     const { engine, clock, pools, residencyMinMs } = this.#options;
-    const here = (wanted: (pool: Pool) => boolean): readonly string[] =>
-      [...pools.values()].filter((pool) => pool.plan.spec.device === device && wanted(pool)).map(({ key }) => key);
     const get = (key: string): Pool => {
       const pool = pools.get(key);
       assert(pool !== undefined, `pool ${key} is on ${device} and nobody knows it`);
@@ -225,22 +233,22 @@ export class PoolLoader {
         const stayMs = thrash.isThrashing(clock.nowMs()) ? Math.max(residencyMinMs, pool.loadMs) : residencyMinMs;
         return { pinned: isPinned(pool), freshUntilMs: pool.loadedAtMs + stayMs };
       },
-      loading: () => here(({ state }) => state === 'loading'),
-      pinned: () => here((pool) => pool.state === 'resident' && isPinned(pool)),
-      stamps: () => engine.stats().map(({ key, lastUsedMs }) => [key, lastUsedMs] as const),
+      pinned: () => pinned,
+      refresh: () => this.#refresh(),
       // One that leaves already, because nobody declares it any more, goes by itself.
       retire: (key) => (get(key).unload !== undefined || engine.retire(key) === 'busy' ? 'busy' : 'retired'),
       reopen: (key) => engine.open(key),
-      evict: (key, forKey) => this.#evict(get(key), order.usedMs(key) ?? 0, get(forKey)),
+      evict: (key, { usedMs, forKey }) => this.#evict(get(key), usedMs, get(forKey)),
     };
   }
 
   #idlePools(): readonly IdlePool[] {
     const { clock, engine, pools } = this.#options;
-    return engine.stats().flatMap(({ key, lastUsedMs }) => {
+    return [...this.#devices.values()].flatMap(({ order }) => [...order.keys()]).flatMap((key) => {
       const pool = pools.get(key);
-      const timeoutMs = pool?.state === 'resident' ? idleTimeoutMs(pool) : Infinity;
-      return pool === undefined || timeoutMs === Infinity ? [] : [{ key, timeoutMs, idleMs: clock.nowMs() - Math.max(lastUsedMs, pool.loadedAtMs) }];
+      const timeoutMs = pool === undefined ? Infinity : idleTimeoutMs(pool);
+      if (pool === undefined || timeoutMs === Infinity) return [];
+      return [{ key, timeoutMs, idleMs: clock.nowMs() - Math.max(engine.statsOf(key).lastUsedMs, pool.loadedAtMs) }];
     });
   }
 
@@ -248,11 +256,19 @@ export class PoolLoader {
     const pool = this.#options.pools.get(key);
     if (pool === undefined || pool.unload !== undefined || this.#options.engine.retire(key) === 'busy') return;
     // Its failure is told by the state that it leaves.
-    this.#evict(pool, Math.max(this.#device(pool.plan).order.usedMs(key) ?? 0, this.#stamp(key))).catch(() => {});
+    this.#evict(pool, Math.max(this.#device(pool.plan).order.usedMs(key) ?? 0, this.#options.engine.statsOf(key).lastUsedMs)).catch(() => {});
   }
 
-  #stamp(key: string): number {
-    return this.#options.engine.stats().find((stats) => stats.key === key)?.lastUsedMs ?? 0;
+  /** What was used since the last decision, of whichever device: so a decision costs what happened, not what is there. */
+  #refresh(): void {
+    const used = this.#options.engine.takeUsed().map(({ key, usedMs }) => [key, usedMs] as const);
+    for (const { order } of this.#devices.values()) order.use(used);
+  }
+
+  #notePinned(pool: Pool): void {
+    const { pinned } = this.#device(pool.plan);
+    if (pool.state === 'resident' && isPinned(pool)) pinned.add(pool.key);
+    else pinned.delete(pool.key);
   }
 
   /** Retired already. `wanting`: whose load needs the room. */
@@ -273,9 +289,6 @@ export class PoolLoader {
     onEvict(record);
   }
 
-  #measured(key: string): PoolMemory | undefined {
-    return this.#options.engine.stats().find((stats) => stats.key === key)?.memory;
-  }
 
   #device({ spec: { device } }: PoolPlan): Device {
     const found = this.#devices.get(device);
@@ -288,5 +301,3 @@ export class PoolLoader {
 function workMs(parts: readonly { readonly startMs: number; readonly endMs: number }[]): number {
   return parts.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
 }
-
-const NOTHING: PoolMemory = { weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 };

@@ -104,6 +104,7 @@ export class PoolResidency implements Residency {
       pool.plans.set(versionId, plan);
       pool.plan = newestPlan(pool);
       this.#pools.set(key, pool);
+      this.#loader.redeclared(pool);
     }
     this.#options.onClaim?.(versionId, plans.map(({ spec }) => spec.key));
   }
@@ -130,7 +131,10 @@ export class PoolResidency implements Residency {
   async forget(versionId: string): Promise<void> {
     this.#options.onClaim?.(versionId, []);
     const left = [...this.#pools.values()].filter((pool) => pool.plans.delete(versionId));
-    for (const pool of left) pool.plan = newestPlan(pool);
+    for (const pool of left) {
+      pool.plan = newestPlan(pool);
+      this.#loader.redeclared(pool);
+    }
     await Promise.all(left.filter(isOrphan).map((pool) => this.#remove(pool)));
   }
 

@@ -10,16 +10,15 @@ import type { UseOrder } from './use-order.ts';
 export interface Tenants {
   /** Resident pools: when they may go at the earliest, and whether they may at all. */
   tenancy(key: string): { readonly pinned: boolean; readonly freshUntilMs: number };
-  /** Keys that are loading now. */
-  loading(): Iterable<string>;
+  /** Keys of resident pools that may not go. */
   pinned(): Iterable<string>;
-  /** Stamps of last use of resident pools. */
-  stamps(): Iterable<readonly [key: string, usedMs: number]>;
+  /** Brings the order up to date with what was used since. */
+  refresh(): void;
   /** Closes it to new jobs, unless one holds it. */
   retire(key: string): 'retired' | 'busy';
   reopen(key: string): void;
-  /** Resolves when its memory is back and it has no place in ledger and order any more. */
-  evict(key: string, forKey: string): Promise<void>;
+  /** One that is retired and was last used at the stamp `usedMs`. Resolves when its memory is back and it has no place in ledger and order any more. */
+  evict(key: string, why: { readonly usedMs: number; readonly forKey: string }): Promise<void>;
 }
 
 export interface RoomOptions {
@@ -129,13 +128,11 @@ export class DeviceRoom {
   }
 
   #decide({ bytes }: Need, busy: ReadonlySet<string>): RoomDecision {
-    const { ledger, order, tenants } = this.#options;
-    order.use(tenants.stamps());
-    const sum = (keys: Iterable<string>): number => [...keys].reduce((total, key) => total + ledger.bytesOf(key), 0);
-    return decideRoom({
-      needBytes: bytes, freeBytes: ledger.freeBytes, budgetBytes: ledger.budgetBytes, pinnedBytes: sum(tenants.pinned()), loadingBytes: sum(tenants.loading()),
-      candidates: this.#candidates(busy),
-    });
+    const { ledger, tenants } = this.#options;
+    tenants.refresh();
+    const { freeBytes, budgetBytes, reservedBytes } = ledger;
+    const pinnedBytes = [...tenants.pinned()].reduce((sum, key) => sum + ledger.bytesOf(key), 0);
+    return decideRoom({ needBytes: bytes, freeBytes, budgetBytes, pinnedBytes, loadingBytes: reservedBytes, candidates: this.#candidates(busy) });
   }
 
   *#candidates(busy: ReadonlySet<string>): Generator<Candidate> {
@@ -153,7 +150,7 @@ export class DeviceRoom {
 
   /** All or none: what is retired already opens again when one of them turns out to be held. */
   async #evict(keys: readonly string[], need: Need, busy: Set<string>): Promise<void> {
-    const { tenants } = this.#options;
+    const { tenants, order } = this.#options;
     const retired: string[] = [];
     for (const key of keys) {
       if (tenants.retire(key) === 'retired') {
@@ -164,9 +161,10 @@ export class DeviceRoom {
       for (const one of retired) tenants.reopen(one);
       return;
     }
-    for (const key of keys) this.#options.order.giveUp(key);
+    const leaving = retired.map((key) => ({ key, usedMs: order.usedMs(key) ?? 0 }));
+    for (const key of keys) order.giveUp(key);
     // A failure of one is told by its owner; its bytes stay in the ledger, and the next decision sees them there.
-    await Promise.allSettled(retired.map((key) => tenants.evict(key, need.key)));
+    await Promise.allSettled(leaving.map(({ key, usedMs }) => tenants.evict(key, { usedMs, forKey: need.key })));
   }
 
   #grant(need: Need): void {

@@ -84,6 +84,11 @@ export class UseOrder {
     if (places?.size === 0) this.#classes.delete(index);
   }
 
+  /** In no order. */
+  keys(): Iterable<string> {
+    return this.#classOf.keys();
+  }
+
   usedMs(key: string): number | undefined {
     return this.#placeOf(key)?.usedMs;
   }

@@ -1,7 +1,7 @@
 // Bounds loads: native code that loads a model cannot be stopped, only left. Who waits hears LOAD_FAILED at the limit; a load that comes
 // after it is taken by whoever asks next, or unloaded; one that never comes keeps the only loader from all others, so the host gives up.
 import type { Clock, Timer } from '../clock.ts';
-import type { Capability, DeviceInfo, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult } from '../engine/port.ts';
+import type { Capability, DeviceInfo, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from '../engine/port.ts';
 import type { Signature, Tensors } from '../engine/tensor.ts';
 import { PilotlightError } from '../errors.ts';
 
@@ -84,6 +84,14 @@ export class WatchedLoads implements EngineControl {
 
   stats(): readonly PoolStats[] {
     return this.#options.engine.stats();
+  }
+
+  statsOf(key: string): PoolStats {
+    return this.#options.engine.statsOf(key);
+  }
+
+  takeUsed(): readonly UsedPool[] {
+    return this.#options.engine.takeUsed();
   }
 
   #begin(spec: PoolSpec): NativeLoad {

@@ -124,7 +124,7 @@ async function simulate({ models, roomBytes, requests, callers, next, options }:
       }
       outcome.longestWaitMs = Math.max(outcome.longestWaitMs, clock.nowMs() - askedMs);
       hold(key, 1);
-      engine.usedMs.set(key, clock.nowMs());
+      engine.use(key, clock.nowMs());
       await pause(RUN_MS);
       hold(key, -1);
     }

@@ -1,6 +1,6 @@
 // An engine that does what a test scripts, without threads: loads wait for the test when told to, and every
 // pool that was loaded and not unloaded is counted.
-import type { DeviceInfo, EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult } from '../../runtime/engine/port.ts';
+import type { DeviceInfo, EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult, UsedPool } from '../../runtime/engine/port.ts';
 import type { Signature, Tensors } from '../../runtime/engine/tensor.ts';
 
 const SIGNATURE: Signature = {
@@ -19,12 +19,13 @@ export class FakeEngine implements EngineControl {
   /** Keys whose pools pretend to be held by jobs. */
   readonly held = new Set<string>();
   readonly runs: { readonly key: string; readonly slot: number; readonly inputs: Tensors }[] = [];
-  /** Stamps of last use by key. */
-  readonly usedMs = new Map<string, number>();
   /** What a pool is measured to hold. */
   weightsOf: (key: string) => number = () => 1;
   stepsOf: (key: string) => readonly LoadStep[] = () => [];
   loads = 0;
+  /** Stamps of last use by key, and those that nobody has asked for yet. */
+  readonly #usedMs = new Map<string, number>();
+  readonly #untold = new Set<string>();
   deviceList: readonly DeviceInfo[] = [{ device: 'cpu', name: 'CPU', backends: ['fake', 'onnxruntime'], totalBytes: 2 ** 40, freeBytes: 2 ** 40 }];
 
   capabilities(): readonly [] {
@@ -68,9 +69,25 @@ export class FakeEngine implements EngineControl {
     this.loaded.delete(key);
   }
 
+  /** As a job or a lease would. */
+  use(key: string, atMs: number): void {
+    this.#usedMs.set(key, atMs);
+    this.#untold.add(key);
+  }
+
   stats(): readonly PoolStats[] {
+    return [...this.loaded].map((key) => this.statsOf(key));
+  }
+
+  statsOf(key: string): PoolStats {
     const nothing = { slots: 1, busy: 0, waiting: 0, hits: 0, misses: 0, queueFull: 0, queueTimeouts: 0, failures: 0, queueMs: 0, runMs: 0, runs: 0 };
-    return [...this.loaded].map((key) => ({ key, ...nothing, lastUsedMs: this.usedMs.get(key) ?? 0, memory: this.#memoryOf(key) }));
+    return { key, ...nothing, lastUsedMs: this.#usedMs.get(key) ?? 0, memory: this.#memoryOf(key) };
+  }
+
+  takeUsed(): readonly UsedPool[] {
+    const used = [...this.#untold].map((key) => ({ key, usedMs: this.#usedMs.get(key) ?? 0 }));
+    this.#untold.clear();
+    return used;
   }
 
   #memoryOf(key: string): PoolMemory {

@@ -97,6 +97,12 @@ napi_value Turn(napi_env env, napi_callback_info) {
 
 napi_value Stats(napi_env env, napi_callback_info) { return ToJs(env, Registry::Get().Stats()); }
 
+napi_value StatsOf(napi_env env, napi_callback_info info) {
+  return ToJs(env, Registry::Get().StatsOf(static_cast<PoolIndex>(IdFromJs(env, ArgumentsOf<1>(env, info)[0]))));
+}
+
+napi_value TakeUsed(napi_env env, napi_callback_info) { return ToJs(env, Registry::Get().TakeUsed()); }
+
 // The one call into engines that a JavaScript thread makes: it opens a library, and is meant for the start of a host and for `doctor`.
 napi_value Capabilities(napi_env env, napi_callback_info) {
   const napi_value array = JsArray(env, 2);
@@ -157,6 +163,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "cancel", Guarded<Cancel>);
   Export(env, exports, "turn", Guarded<Turn>);
   Export(env, exports, "stats", Guarded<Stats>);
+  Export(env, exports, "statsOf", Guarded<StatsOf>);
+  Export(env, exports, "takeUsed", Guarded<TakeUsed>);
   Export(env, exports, "capabilities", Guarded<Capabilities>);
   Export(env, exports, "setOnnxRuntimeLibrary", Guarded<SetLibrary>);
   Export(env, exports, "keepWorkRecord", Guarded<KeepWorkRecord>);

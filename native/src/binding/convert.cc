@@ -82,23 +82,34 @@ napi_value ToJs(napi_env env, const LoadOutcome& outcome) {
   return object;
 }
 
+napi_value ToJs(napi_env env, const PoolStats& pool) {
+  const napi_value object = JsObject(env);
+  JsSet(env, object, "key", pool.key);
+  JsSet(env, object, "slots", pool.slots);
+  JsSet(env, object, "busy", pool.busy);
+  JsSet(env, object, "waiting", pool.waiting);
+  JsSet(env, object, "hits", static_cast<double>(pool.hits));
+  JsSet(env, object, "misses", static_cast<double>(pool.misses));
+  JsSet(env, object, "queueFull", static_cast<double>(pool.queue_full));
+  JsSet(env, object, "queueTimeouts", static_cast<double>(pool.queue_timeouts));
+  JsSet(env, object, "failures", static_cast<double>(pool.failures));
+  JsSet(env, object, "queueMs", ToMs(pool.queue_ns));
+  JsSet(env, object, "runMs", ToMs(pool.run_ns));
+  JsSet(env, object, "runs", static_cast<double>(pool.runs));
+  JsSet(env, object, "lastUsedMs", ToMs(pool.last_used_ns));
+  JsSet(env, object, "memory", MemoryToJs(env, pool.memory));
+  return object;
+}
+
 napi_value ToJs(napi_env env, const std::vector<PoolStats>& pools) {
-  return ToArray(env, pools, [env](const PoolStats& pool) {
+  return ToArray(env, pools, [env](const PoolStats& pool) { return ToJs(env, pool); });
+}
+
+napi_value ToJs(napi_env env, const std::vector<UsedPool>& pools) {
+  return ToArray(env, pools, [env](const UsedPool& pool) {
     const napi_value object = JsObject(env);
     JsSet(env, object, "key", pool.key);
-    JsSet(env, object, "slots", pool.slots);
-    JsSet(env, object, "busy", pool.busy);
-    JsSet(env, object, "waiting", pool.waiting);
-    JsSet(env, object, "hits", static_cast<double>(pool.hits));
-    JsSet(env, object, "misses", static_cast<double>(pool.misses));
-    JsSet(env, object, "queueFull", static_cast<double>(pool.queue_full));
-    JsSet(env, object, "queueTimeouts", static_cast<double>(pool.queue_timeouts));
-    JsSet(env, object, "failures", static_cast<double>(pool.failures));
-    JsSet(env, object, "queueMs", ToMs(pool.queue_ns));
-    JsSet(env, object, "runMs", ToMs(pool.run_ns));
-    JsSet(env, object, "runs", static_cast<double>(pool.runs));
-    JsSet(env, object, "lastUsedMs", ToMs(pool.last_used_ns));
-    JsSet(env, object, "memory", MemoryToJs(env, pool.memory));
+    JsSet(env, object, "usedMs", ToMs(pool.last_used_ns));
     return object;
   });
 }

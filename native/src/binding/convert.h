@@ -14,7 +14,9 @@ inline double ToMs(int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
 napi_value ToJs(napi_env env, const Signature& signature);
 napi_value ToJs(napi_env env, const LoadOutcome& outcome);
+napi_value ToJs(napi_env env, const PoolStats& pool);
 napi_value ToJs(napi_env env, const std::vector<PoolStats>& pools);
+napi_value ToJs(napi_env env, const std::vector<UsedPool>& pools);
 napi_value ToJs(napi_env env, const Capability& capability);
 // By output: undefined where none was wanted, else { type, shape, data: ArrayBuffer | string[] }.
 napi_value OutputsToJs(napi_env env, const Job& job);

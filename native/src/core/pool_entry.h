@@ -39,6 +39,10 @@ class PoolEntry {
   // Set by the loader while closed; a holder may read it without a lock.
   Pool* pool = nullptr;
 
+  // Of UsedPools alone: whether it stands in its line, and behind whom.
+  std::atomic<bool> noted{false};
+  PoolEntry* noted_before = nullptr;
+
   struct Counters {
     std::atomic<uint64_t> hits{0}, misses{0}, queue_full{0}, queue_timeouts{0}, failures{0}, runs{0};
     std::atomic<int64_t> queue_ns{0}, run_ns{0}, last_used_ns{0};

@@ -37,6 +37,8 @@ class ProcessRegistry final : public Registry {
   bool Hold(PoolIndex pool) override;
   void Release(PoolIndex pool) override { table_.At(pool).Release(); }
   std::vector<PoolStats> Stats() override;
+  PoolStats StatsOf(PoolIndex pool) override;
+  std::vector<UsedPool> TakeUsed() override { return used_.Take(); }
 
  private:
   struct Loaded {
@@ -51,8 +53,10 @@ class ProcessRegistry final : public Registry {
   Status SubmitWarmup(PoolEntry& entry, std::shared_ptr<Job> job);
   bool Sweep();
   Loaded* Find(const PoolEntry& entry);  // under mutex_
+  PoolStats Describe(const PoolEntry& entry);  // under mutex_
 
   PoolTable table_;
+  UsedPools used_;
   RunTokens tokens_{CoreCount()};
   Loader loader_;
   Watchdog watchdog_{[this] { return Sweep(); }};
@@ -179,7 +183,7 @@ Status ProcessRegistry::Submit(PoolIndex pool, std::shared_ptr<Job> job) {
     entry.counters.misses.fetch_add(1, std::memory_order_relaxed);
     return Status::Error(Code::kNotResident, "no open pool has the key " + entry.key);
   }
-  entry.counters.last_used_ns.store(job->submitted_ns, std::memory_order_relaxed);
+  used_.Note(entry, job->submitted_ns);
   Status status;
   try {
     status = entry.pool->Submit(std::move(job));
@@ -210,19 +214,26 @@ Status ProcessRegistry::SubmitWarmup(PoolEntry& entry, std::shared_ptr<Job> job)
 bool ProcessRegistry::Hold(PoolIndex pool) {
   PoolEntry& entry = table_.At(pool);
   if (!entry.TryHold()) return false;
-  entry.counters.last_used_ns.store(MonotonicNs(), std::memory_order_relaxed);
+  used_.Note(entry, MonotonicNs());
   return true;
 }
 
 std::vector<PoolStats> ProcessRegistry::Stats() {
   std::vector<PoolStats> all;
   std::lock_guard<std::mutex> lock(mutex_);
-  for (PoolEntry* entry : table_.All()) {
-    PoolStats stats = entry->Stats();
-    if (Loaded* found = Find(*entry)) found->pool->Describe(&stats);
-    all.push_back(std::move(stats));
-  }
+  for (PoolEntry* entry : table_.All()) all.push_back(Describe(*entry));
   return all;
+}
+
+PoolStats ProcessRegistry::StatsOf(PoolIndex pool) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return Describe(table_.At(pool));
+}
+
+PoolStats ProcessRegistry::Describe(const PoolEntry& entry) {
+  PoolStats stats = entry.Stats();
+  if (entry.pool != nullptr) entry.pool->Describe(&stats);
+  return stats;
 }
 
 bool ProcessRegistry::Sweep() {

@@ -13,6 +13,7 @@
 #include "core/backend.h"
 #include "core/job.h"
 #include "core/pool_records.h"
+#include "core/used_pools.h"
 
 namespace pilotlight {
 
@@ -46,7 +47,11 @@ class Registry {
   virtual bool Hold(PoolIndex pool) = 0;
   virtual void Release(PoolIndex pool) = 0;
 
+  // Of all pools that ever were asked for.
   virtual std::vector<PoolStats> Stats() = 0;
+  virtual PoolStats StatsOf(PoolIndex pool) = 0;
+  // The pools that were used since the last call, with the stamps of their last use. One thread at a time.
+  virtual std::vector<UsedPool> TakeUsed() = 0;
 
  protected:
   ~Registry() = default;
