@@ -2,8 +2,8 @@
 // (native/src/core/pool_entry.cc) is the reference. Both run in this process, as an isolate's handler runs a model; the engine
 // is the simulated one, which costs nothing.
 import { monotonicMs } from '../../runtime/clock.ts';
-import { loadAddon, wholeAddon } from '../../runtime/engine/addon.ts';
-import { Channel } from '../../runtime/engine/channel.ts';
+import { wholeAddon } from '../../runtime/engine/addon.ts';
+import { Channel, threadChannel } from '../../runtime/engine/channel.ts';
 import { NativeClient } from '../../runtime/engine/native-client.ts';
 import type { LoadedPool, PoolSpec } from '../../runtime/engine/port.ts';
 import { BoundModel, type RunScope } from '../../runtime/isolates/bound-model.ts';
@@ -22,7 +22,7 @@ export const warmWay: BenchCase = {
     const { rounds, roundMs } = effort === 'quick' ? { rounds: 2, roundMs: 50 } : { rounds: 21, roundMs: 300 };
     await using scratch = await Scratch.make();
     const path = await scratch.file('tiny.fake', MODEL);
-    const ours = await openPool(new Channel(loadAddon()), path);
+    const ours = await openPool(threadChannel(), path);
     const uncounted = await openPool(new Channel(wholeAddon(await loadBenchAddon('uncounted'))), path);
     for (const pool of [ours, uncounted]) await pool.microsPerRun(roundMs); // compiles what runs often
     const pairs = await interleave(rounds, () => ours.microsPerRun(roundMs), () => uncounted.microsPerRun(roundMs));

@@ -32,6 +32,11 @@ EnvState& EnvState::Of(napi_env env) {
 }
 
 napi_value EnvState::Attach(napi_value listener) {
+  // The first listener's questions would wait for ever.
+  if (tell_runs_ != nullptr) {
+    napi_throw_error(env_, nullptr, "this thread is attached already");
+    return nullptr;
+  }
   tell_runs_ = Keep(FromJs(env_, listener, "runs"));
   tell_run_ = Keep(FromJs(env_, listener, "run"));
   tell_answer_ = Keep(FromJs(env_, listener, "answer"));
