@@ -51,10 +51,11 @@ export class IncomingVersion {
     return this.#planned().function;
   }
 
-  async check(): Promise<string> {
+  async check(tell: StepTeller): Promise<string> {
     const { table, store } = this.#parts;
     const { manifest } = this.#bundle;
-    await table.refuseConflicts({ name: this.#name, routes: manifest.routes.map(parseRoute) });
+    const unread = await table.refuseConflicts({ name: this.#name, routes: manifest.routes.map(parseRoute) });
+    for (const one of unread) tell.warn(`routes were not compared with those of ${one}`);
     await readSecrets(store.secrets, manifest);
     return `${this.label}: ${countOf(manifest.routes.length, 'route')}, ${countOf(Object.keys(manifest.models).length, 'model')}`;
   }

@@ -220,6 +220,21 @@ describe('restart and stop', () => {
     assert.deepEqual(host.dataPlane.serving, [idOf(V1)]);
   });
 
+  test('two functions that are damaged in the store are each brought back by a deploy of their own, which tells of the other', async () => {
+    const store = new FakeStore();
+    const before = setUp({ store });
+    const letters = bundleOf('letters', 'one');
+    for (const bundle of [V1, letters]) await deploy(before, bundle);
+    for (const bundle of [V1, letters]) store.damaged.add(idOf(bundle));
+    const host = setUp({ store });
+    assert.deepEqual((await host.rollout.restore()).map(({ error }) => error?.code), ['STORE_FAILED', 'STORE_FAILED']);
+    const result = await deploy(host, V1);
+    assert.equal(result.warnings.filter((text) => /check: routes were not compared with those of letters@/.test(text)).length, 1);
+    assert.match(result.warnings.join('\n'), /confirm: the kept version letters@\w{8} is damaged in the store; deploy letters again/);
+    assert.deepEqual((await deploy(host, letters)).warnings, []);
+    assert.deepEqual(host.dataPlane.serving, [idOf(V1), idOf(letters)].sort());
+  });
+
   test('more rollouts of one function than may wait are refused with TOO_BUSY', async () => {
     const host = setUp();
     const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => deploy(host, V1)));

@@ -59,7 +59,7 @@ export class Retirement {
   async confirm(tell: StepTeller): Promise<string> {
     const { residency, store } = this.#parts;
     const { name } = this.#target;
-    await store.collect();
+    for (const damaged of await store.collect()) tell.warn(`the kept version ${versionLabel(damaged)} is damaged in the store; deploy ${damaged.name} again`);
     const keptIds = new Set([...this.#kept()].map((version) => versionId(name, version)));
     const left = residency.pools().filter(({ functions }) => functions.some((id) => id.startsWith(`${name}@`) && !keptIds.has(id)));
     if (left.length > 0) tell.warn(`drift: ${countOf(left.length, 'pool')} of an older version still held`);

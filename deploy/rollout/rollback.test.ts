@@ -18,6 +18,19 @@ describe('rollback and delete', () => {
     await assert.rejects(host.rollout.rollback('digits', undefined, { warming: 'warm' }), failsWith('NO_VERSION', 'no version before'));
   });
 
+  test('ten versions back can be gone to, one by one, each warmed before it serves', async () => {
+    const host = setUp();
+    const bundles = Array.from({ length: 11 }, (_, index) => bundleOf('digits', `version ${index}`, { models: { DIGITS: { path: `${index}.onnx` } }, ...GOLDEN }));
+    for (const bundle of bundles) await deploy(host, bundle);
+    host.dataPlane.before = (operation) => {
+      if (operation === 'publish') assert.equal(host.dataPlane.sent.at(-1)?.version, host.store.state().functions['digits']?.current);
+    };
+    for (const bundle of bundles.toReversed().slice(1)) {
+      await host.rollout.rollback('digits', undefined, { warming: 'warm' });
+      assert.deepEqual([host.dataPlane.serving, host.residency.resident.size], [[idOf(bundle)], 1]);
+    }
+  });
+
   test('after a rollback and another deploy, rollback brings back what served before that deploy', async () => {
     const host = setUp();
     for (const bundle of [V1, V2]) await deploy(host, bundle);

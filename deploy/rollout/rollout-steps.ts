@@ -78,7 +78,7 @@ export class RolloutSteps {
   }
 
   readonly run: Readonly<Record<StepName, Step>> = {
-    check: () => this.#check(),
+    check: (tell) => this.#check(tell),
     store: () => this.#each((one) => one.store()),
     plan: () => this.#each((one) => one.plan()),
     load: (tell) => this.#each((one) => one.load(tell)),
@@ -104,7 +104,7 @@ export class RolloutSteps {
     this.#release = () => {};
   }
 
-  async #check(): Promise<string> {
+  async #check(tell: StepTeller): Promise<string> {
     const { store } = this.#parts;
     const target = this.#target;
     const state = stateOf(store.state(), target.name);
@@ -123,7 +123,7 @@ export class RolloutSteps {
     // A share that is taken away waits for nothing to start.
     if (target.kind !== 'abort') this.#incoming = await Promise.all(absent.map(({ version }) => this.#incomingVersion(version)));
     const found: string[] = [];
-    for (const one of this.#incoming) found.push(await one.check());
+    for (const one of this.#incoming) found.push(await one.check(tell));
     return [...found, ...(goal.shares.length > 1 || found.length === 0 ? [describeGoal(target.name, goal)] : [])].join('; ');
   }
 

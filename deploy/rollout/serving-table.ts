@@ -1,7 +1,7 @@
 // The versions that traffic meets now, and the only place that publishes a route table. Tables are made under one
 // lock together with the commit that they follow, so that two functions' rollouts cannot publish out of order.
-import { PilotlightError, toPlainError } from '../../runtime/errors.ts';
-import type { DeclaredVersion, RoutePattern } from '../../runtime/function.ts';
+import { PilotlightError, describeThrown, toPlainError } from '../../runtime/errors.ts';
+import { versionLabel, type DeclaredVersion, type RoutePattern } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
 import { routeLabel, type RouteEntry, type Share } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
@@ -71,25 +71,39 @@ export class ServingTable {
     this.#refused = refused;
   }
 
-  /** Rejects ROUTE_CONFLICT naming both owners; counts what is deployed, also where it could not be started. */
-  async refuseConflicts(candidate: RouteOwner): Promise<void> {
-    const conflict = findRouteConflict(candidate, await this.#ownersBeside(candidate.name));
-    if (conflict === undefined) return;
+  /**
+   * Rejects ROUTE_CONFLICT naming both owners; counts what is deployed, also where it could not be started. Gives what could not
+   * be read, and so was not counted: one function's damage must not keep others from being deployed.
+   */
+  async refuseConflicts(candidate: RouteOwner): Promise<readonly string[]> {
+    const unread: string[] = [];
+    const conflict = findRouteConflict(candidate, await this.#ownersBeside(candidate.name, unread));
+    if (conflict === undefined) return unread;
     throw new PilotlightError('ROUTE_CONFLICT',
       `${candidate.name} wants the route ${routeLabel(conflict.route)}, but ${conflict.owner} owns ${routeLabel(conflict.ownerRoute)}; ` +
       `change one of the two manifests or delete ${conflict.owner}`);
   }
 
   /** The candidate's own version is not read: a damaged one must not stand in the way of its repair. Waits for nobody who runs: there may be thousands. */
-  async #ownersBeside(candidate: string): Promise<readonly RouteOwner[]> {
+  async #ownersBeside(candidate: string, unread: string[]): Promise<readonly RouteOwner[]> {
     const owners: RouteOwner[] = [];
     for (const [name, state] of Object.entries(this.#store.state().functions)) {
       if (name === candidate) continue;
       for (const { version } of sharesOf(state)) {
-        owners.push({ name, routes: this.#runningRoutes(name, version) ?? (await this.#store.readVersion(name, version)).bundle.manifest.routes.map(parseRoute) });
+        const routes = this.#runningRoutes(name, version) ?? (await this.#storedRoutes(name, version, unread));
+        if (routes !== undefined) owners.push({ name, routes });
       }
     }
     return owners;
+  }
+
+  async #storedRoutes(name: string, version: string, unread: string[]): Promise<readonly RoutePattern[] | undefined> {
+    try {
+      return (await this.#store.readVersion(name, version)).bundle.manifest.routes.map(parseRoute);
+    } catch (error) {
+      unread.push(`${versionLabel({ name, version })}: ${describeThrown(error)}`);
+      return undefined;
+    }
   }
 
   #runningRoutes(name: string, version: string): readonly RoutePattern[] | undefined {

@@ -192,6 +192,25 @@ test('collecting removes versions that the state does not name, and their blobs 
   assert.equal(readFileSync(path.join((await store.readVersion('digits', V2.version)).folder, 'models/digits.onnx'), 'utf8'), 'the model');
 });
 
+test('a kept version that is damaged keeps its own files, is told, and stops nobody else\'s blobs from being collected', async (t) => {
+  const [folder, clock] = [await temporaryFolder(t), new ManualClock()];
+  const before = await Store.open(folder, { versionsKept: 1, clock });
+  const broken = filledBundle('export default 0;', 'letters');
+  for (const one of [broken, V1, V2, filledBundle('export default 3;')]) await deployInto(before, one);
+  const place = (await before.readVersion('letters', broken.version)).folder;
+  truncateSync(path.join(place, 'handler.mjs'), 3);
+  await before.close();
+  const store = await Store.open(folder, { versionsKept: 1, clock });
+  clock.advance(3_600_000);
+  assert.deepEqual(await store.collect(), [{ name: 'letters', version: broken.version }]);
+  assert.deepEqual(await store.missing(V1.bundle.files), [sha256('export default 1;')]);
+  assert.deepEqual(await store.missing(V2.bundle.files), []);
+  assert.equal(readFileSync(path.join(place, 'models/digits.onnx'), 'utf8'), 'the model');
+  await deployInto(store, broken);
+  assert.deepEqual(await store.collect(), []);
+  assert.equal(readFileSync(path.join(place, 'handler.mjs'), 'utf8'), 'export default 0;');
+});
+
 test('collecting leaves a version alone whose deploy is under way, and takes it when that has failed', async (t) => {
   const [folder, clock] = [await temporaryFolder(t), new ManualClock()];
   const store = await Store.open(folder, { ...OPTIONS, clock });

@@ -125,16 +125,18 @@ export class Store {
     });
   }
 
-  /** Removes versions that the state does not name, blobs that no version uses, old states. */
-  async collect(): Promise<void> {
+  /** Removes versions that the state does not name, blobs that no version uses, old states. Gives the versions that it found damaged. */
+  async collect(): Promise<readonly VersionId[]> {
     return this.#inTurn(async () => {
       const used = new Set<string>();
+      const damaged: VersionId[] = [];
       for (const id of await this.#versions.list()) {
-        if (this.#isNeeded(id)) await this.#markBlobs(id, used);
-        else await this.#versions.remove(id);
+        if (!this.#isNeeded(id)) await this.#versions.remove(id);
+        else if (!(await this.#markBlobs(id, used))) damaged.push(id);
       }
       await this.#blobs.collect(used);
       await this.#stateFiles.prune();
+      return damaged;
     });
   }
 
@@ -168,9 +170,13 @@ export class Store {
     return this.#held.has(versionKey(id)) || namesVersion(this.#state.functions, id.name, id.version);
   }
 
-  async #markBlobs(id: VersionId, used: Set<string>): Promise<void> {
-    // A version that cannot be read stops the collection: its blobs are not known, and nothing needed may go.
-    for (const sha256 of await this.#versions.digestsOf(id)) used.add(sha256);
+  /** false: damaged. Its own files are second names of its blobs, so they stay as they are, and what mends it sends what is missing. */
+  async #markBlobs(id: VersionId, used: Set<string>): Promise<boolean> {
+    // A disk that fails stops the collection: nothing needed may go.
+    const digests = await this.#versions.digestsOf(id);
+    if (digests === 'damaged') return false;
+    for (const sha256 of digests) used.add(sha256);
+    return true;
   }
 
   /** What changes the store waits for its turn, so that each sees the whole work of the one before. */

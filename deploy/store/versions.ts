@@ -87,8 +87,13 @@ export class Versions {
   }
 
   /** Of a version's files. A content is named by its digest, so what was read once need not be read again. */
-  async digestsOf(id: VersionId): Promise<readonly string[]> {
-    return this.#known.get(versionKey(id))?.digests ?? digestsIn((await this.read(id)).bundle);
+  async digestsOf(id: VersionId): Promise<readonly string[] | 'damaged'> {
+    const known = this.#known.get(versionKey(id))?.digests;
+    if (known !== undefined) return known;
+    const found = await this.#look(id);
+    if (typeof found !== 'object') return 'damaged';
+    this.#remember(id, found);
+    return digestsIn(found);
   }
 
   /** Nothing when it is not here. */

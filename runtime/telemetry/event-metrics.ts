@@ -34,7 +34,7 @@ export class EventMetrics {
   }
 
   rollout(record: RolloutRecord): void {
-    this.#rollouts.add({ [A.faasName]: record.function, [A.errorType]: record.errorCode ?? '' }, record.endMs - record.startMs);
+    this.#rollouts.add({ [A.faasName]: record.function, [A.kind]: record.kind, [A.errorType]: record.errorCode ?? '' }, record.endMs - record.startMs);
   }
 
   families(): readonly MetricFamily[] {
@@ -43,7 +43,7 @@ export class EventMetrics {
       this.#loadSteps.histogram(METRICS.loadDuration, 'Loads of pools by step.'),
       this.#loadFailures.counter(METRICS.loadFailures, '{failure}', 'Loads that failed.'),
       this.#evictions.counter(METRICS.poolEvictions, '{eviction}', 'Pools unloaded for the room of another or because they were idle.'),
-      this.#rollouts.histogram(METRICS.rolloutDuration, 'Deploys, rollbacks and deletes.'),
+      this.#rollouts.histogram(METRICS.rolloutDuration, 'Deploys, rollbacks, changes of shares, deletes, and restores after a restart of the host, by kind.'),
       this.#isolates.counter(METRICS.isolateStarts, '{start}', 'Isolates started, by reason.'),
     ];
   }

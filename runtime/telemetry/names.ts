@@ -16,6 +16,7 @@ export const ATTRIBUTES = {
   start: 'pilotlight.start',
   binding: 'pilotlight.binding',
   pool: 'pilotlight.pool',
+  kind: 'pilotlight.kind',
   reason: 'pilotlight.reason',
   step: 'pilotlight.step',
   state: 'pilotlight.state',

@@ -111,6 +111,15 @@ describe('telemetry', () => {
     assert.match(text, /# EOF\n$/);
   });
 
+  test('rollouts are told by kind, so that restores after a restart are no deploys', () => {
+    const { telemetry } = setUp();
+    for (const kind of ['deploy', 'restore', 'restore'] as const) telemetry.rollout({ rolloutId: 'r', kind, function: 'digits', startMs: 0, endMs: 5, steps: [] });
+    const text = telemetry.openMetrics();
+    for (const [kind, count] of [['deploy', 1], ['restore', 2]]) {
+      assert.match(text, new RegExp(`^pilotlight_rollout_duration_seconds_count{[^}]*pilotlight_kind="${kind}"[^}]*} ${count}$`, 'm'));
+    }
+  });
+
   test('a caller cannot mint series by inventing methods', () => {
     const { telemetry, meter } = setUp();
     for (const method of ['BREW', 'WHEN']) meter.record(requestRecord({ method, status: 405, errorCode: 'BAD_METHOD' }));

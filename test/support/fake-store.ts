@@ -10,6 +10,8 @@ export class FakeStore {
   before: (operation: Operation) => void | Promise<void> = () => {};
   readonly blobs = new Map<string, Uint8Array>();
   readonly versions = new Map<string, StoredVersion>();
+  /** `name@version` of those that cannot be read. */
+  readonly damaged = new Set<string>();
   readonly secretValues = new Map<string, Map<string, string>>();
   #state: State = { generation: 0, functions: {} };
 
@@ -31,6 +33,7 @@ export class FakeStore {
     await this.before('addVersion');
     const version = bundleVersion(bundle);
     const stored = { name: bundle.manifest.name, version, folder: `/store/${bundle.manifest.name}/${version}`, bundle };
+    this.damaged.delete(`${stored.name}@${version}`);
     this.versions.set(`${stored.name}@${version}`, stored);
     return stored;
   }
@@ -45,6 +48,7 @@ export class FakeStore {
     await this.before('readVersion');
     const stored = this.versions.get(`${name}@${version}`);
     if (stored === undefined) throw new PilotlightError('NO_VERSION', `${name}@${version} is not in the store`);
+    if (this.damaged.has(`${name}@${version}`)) throw new PilotlightError('STORE_FAILED', `${name}@${version} is not what was stored; deploy ${name} again`);
     return stored;
   }
 
@@ -58,8 +62,9 @@ export class FakeStore {
     return this.#state;
   }
 
-  async collect(): Promise<void> {
+  async collect(): Promise<readonly { readonly name: string; readonly version: string }[]> {
     await this.before('collect');
+    return [...this.damaged].flatMap((id) => this.versions.get(id) ?? []);
   }
 
   readonly secrets: StoredSecrets = {
