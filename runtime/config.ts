@@ -21,7 +21,8 @@ export interface Config {
   readonly adminPort: number;
   readonly ingressThreads: number;
   readonly onnxruntimeLibrary: string | undefined;
-  readonly devices: string;
+  readonly devices: string | undefined;
+  readonly simulatedDevices: string | undefined;
   readonly residencyMinMs: number;
   readonly drainTimeoutMs: number;
   readonly versionsKept: number;

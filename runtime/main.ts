@@ -10,6 +10,7 @@ import { Store } from '../deploy/store/store.ts';
 import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { budgetsOf } from './config/device-budgets.ts';
+import { simulatedDevicesOf } from './config/simulated-devices.ts';
 import { versionLabel } from './function.ts';
 import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
@@ -54,7 +55,10 @@ function fail(error: unknown): void {
 }
 
 async function run(config: Config, descriptors: HostDescriptors): Promise<void> {
-  const engine = new NativeEngine(config.onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary: config.onnxruntimeLibrary });
+  const engine = new NativeEngine({
+    ...(config.onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary: config.onnxruntimeLibrary }),
+    simulatedDevices: simulatedDevicesOf(config.simulatedDevices),
+  });
   const store = await Store.open(config.store, { versionsKept: config.versionsKept, secretsDir: config.secretsDir });
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
@@ -82,6 +86,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const app = createAdmin({
     store, rollout, dataPlane, residency, clock: realClock, token: await store.token(), hostNames: [hostname(), config.adminHost],
     capabilities: () => engine.capabilities(),
+    devices: () => engine.devices(),
     live: () => ({ ok: true }),
     ready: () => (waitsFor === undefined ? { ok: true } : { ok: false, reason: waitsFor }),
     metrics: () => telemetry.openMetrics(),
@@ -159,7 +164,7 @@ async function openResidency(
   });
   const residency: PoolResidency = new PoolResidency({
     engine: loads, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
-    devices: budgetsOf(config.devices), residencyMinMs: config.residencyMinMs,
+    devices: budgetsOf(config.devices, engine.devices()), residencyMinMs: config.residencyMinMs,
     onLoad: (record) => telemetry.load(record),
     onClaim: (versionId, keys) => link.claims({ label: labelOf(versionId), pools: keys.map((key) => engine.indexOf(key)) }),
     onEvict: (record) => telemetry.evicted(record), onThrash: (device, thrashing) => telemetry.thrashing(device, thrashing),

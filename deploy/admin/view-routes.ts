@@ -1,7 +1,7 @@
 // Addresses that show what the host is and has: functions, versions, pools, devices, capabilities, traces. They change nothing.
-import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { Hono } from 'hono';
-import type { Capability } from '../../runtime/engine/port.ts';
+import type { Capability, DeviceInfo } from '../../runtime/engine/port.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane, VersionStatus } from '../../runtime/ingress/data-plane.ts';
@@ -25,6 +25,7 @@ export interface ViewRoutesOptions {
   readonly dataPlane: Pick<DataPlane, 'snapshot'>;
   readonly residency: Pick<Residency, 'pools' | 'devices'>;
   readonly capabilities: () => readonly Capability[];
+  readonly devices: () => readonly DeviceInfo[];
   readonly traces: Traces;
 }
 
@@ -72,10 +73,11 @@ export interface VersionView extends Omit<ShareView, 'percent'> {
   readonly percent?: number;
 }
 
-export interface DeviceView extends DeviceState {
-  readonly name: string;
-  readonly cores: number;
-  /** Of the machine. */
+/** A device that the setting `devices` names: what it is, and the books of its memory. */
+export interface DeviceView extends DeviceState, Pick<DeviceInfo, 'name' | 'backends' | 'computeCapability'> {
+  /** Of the CPU. */
+  readonly cores?: number;
+  /** Of the device as it is, others' bytes among them; the budget is a part of it. */
   readonly totalBytes: number;
   readonly unusedBytes: number;
   /** Resident. */
@@ -87,6 +89,8 @@ export interface DoctorView {
   readonly platform: string;
   readonly cores: number;
   readonly capabilities: readonly Capability[];
+  /** All that were found, used or not. */
+  readonly devices: readonly DeviceInfo[];
   readonly quarantined: readonly QuarantineView[];
 }
 
@@ -99,7 +103,7 @@ export interface QuarantineView {
 const TRACES_MAX = 200;
 
 export function viewRoutes(options: ViewRoutesOptions): Hono {
-  const { store, residency, capabilities, traces, rollout } = options;
+  const { store, residency, capabilities, devices, traces, rollout } = options;
   const app = new Hono();
 
   app.get('/functions', async (context) => {
@@ -122,8 +126,8 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
   });
 
   app.get('/pools', (context) => context.json({ pools: residency.pools() }));
-  app.get('/devices', (context) => context.json({ devices: deviceViews(residency) }));
-  app.get('/doctor', (context) => context.json(doctorView(capabilities(), quarantineViews(options))));
+  app.get('/devices', (context) => context.json({ devices: deviceViews(residency, devices()) }));
+  app.get('/doctor', (context) => context.json(doctorView(capabilities(), devices(), quarantineViews(options))));
   app.get('/traces/recent', (context) => context.json({ traces: traces.recent(TRACES_MAX) }));
 
   app.get('/traces/:requestId', (context) => {
@@ -137,8 +141,10 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
 }
 
 /** Also what `pilotlight doctor` shows when no host runs. */
-export function doctorView(capabilities: readonly Capability[], quarantined: readonly QuarantineView[] = []): DoctorView {
-  return { node: process.version, platform: `${process.platform}-${process.arch}`, cores: availableParallelism(), capabilities, quarantined };
+export function doctorView(
+  capabilities: readonly Capability[], devices: readonly DeviceInfo[], quarantined: readonly QuarantineView[] = [],
+): DoctorView {
+  return { node: process.version, platform: `${process.platform}-${process.arch}`, cores: availableParallelism(), capabilities, devices, quarantined };
 }
 
 function quarantineViews({ store, rollout }: ViewRoutesOptions): readonly QuarantineView[] {
@@ -192,14 +198,13 @@ async function routesOf(store: ViewRoutesOptions['store'], name: string, version
   }
 }
 
-function deviceViews(residency: ViewRoutesOptions['residency']): readonly DeviceView[] {
+function deviceViews(residency: ViewRoutesOptions['residency'], found: readonly DeviceInfo[]): readonly DeviceView[] {
   const resident = residency.pools().filter(({ state }) => state === 'resident');
-  return residency.devices().map((state) => ({
-    ...state,
-    name: cpus()[0]?.model ?? 'CPU',
-    cores: availableParallelism(),
-    totalBytes: totalmem(),
-    unusedBytes: freemem(),
-    pools: resident.filter(({ device }) => device === state.device).length,
-  }));
+  return residency.devices().flatMap((state) => {
+    const info = found.find(({ device }) => device === state.device);
+    if (info === undefined) return [];
+    const { freeBytes: unusedBytes, ...about } = info;
+    const cores = state.device === 'cpu' ? { cores: availableParallelism() } : {};
+    return [{ ...about, ...cores, unusedBytes, ...state, pools: resident.filter(({ device }) => device === state.device).length }];
+  });
 }

@@ -4,7 +4,7 @@ import type { EngineControl } from '../../runtime/engine/port.ts';
 import { CliFailure } from './cli-failure.ts';
 
 /** Loaded when asked for: only a few commands need the addon, and all others must work without it. */
-export async function localEngine(onnxruntimeLibrary: string | undefined): Promise<Pick<EngineControl, 'capabilities' | 'inspect'>> {
+export async function localEngine(onnxruntimeLibrary: string | undefined): Promise<Pick<EngineControl, 'capabilities' | 'devices' | 'inspect'>> {
   try {
     const { NativeEngine } = await import('../../runtime/engine/native-engine.ts');
     return new NativeEngine(onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary });

@@ -38,7 +38,7 @@ TEST("a whole script is read") {
                          "output-value logits 1.5\n"
                          "weights-bytes 10\nslot-bytes 11\nload-ms 12\nslot-ms 13\nrun-ms 14\nspin-ms 15\nfirst-run-ms 16\n"
                          "slow-slot 1 50\nfail-slot 2 no room\nfail-run 3 \"kernel failed\"\nfail-run 7\nnan-run 2\nhang-run 4\n"
-                         "crash-run 5\nhang\ncrash-load\nhang-load\ngate g\nload-gate h\nfail-load-no-memory too large\n");
+                         "device-bytes 100\ndevice-slot-bytes 10\ndevice-bytes-untold 1\ncrash-run 5\nhang\ncrash-load\nhang-load\ngate g\nload-gate h\nfail-load-no-memory too large\n");
   CHECK_EQUAL(read.status.message, "");
   const FakeModel& model = read.value;
   CHECK_EQUAL(model.signature.inputs[0].symbols[1], "tokens");
@@ -47,6 +47,7 @@ TEST("a whole script is read") {
   CHECK((model.signature.outputs[0].shape == std::vector<int64_t>{-1, -1, 3}));
   CHECK_EQUAL(model.signature.outputs[0].symbols[1], "");
   CHECK_EQUAL(model.weights_bytes + model.slot_bytes + model.load_ms + model.slot_ms + model.run_ms + model.spin_ms + model.first_run_ms, 91);
+  CHECK_EQUAL(model.device_bytes + model.device_slot_bytes + model.device_bytes_untold, 111);
   CHECK_EQUAL(model.slow_slots.at(1), 50);
   CHECK_EQUAL(model.failing_slots.at(2), "no room");
   CHECK_EQUAL(model.failing_runs.size(), 2u);

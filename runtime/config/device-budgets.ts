@@ -1,35 +1,51 @@
-// The setting `devices`: which devices models may be loaded on, and how many bytes on each. Written as
-// `cpu=4GiB`, `cpu=80%` (of the machine's memory, or of the container's) or `cpu=free - 1GiB` (of what is free at the start).
-import { machineMemory, type MachineMemory } from '../engine/machine-memory.ts';
-import type { DeviceBudget, DeviceName } from '../engine/port.ts';
+// The setting `devices`: which devices models may be loaded on, and how many bytes on each. Written as `cpu=80%, gpu:0=14GiB,
+// gpu:1=free - 1GiB`: a size, a part of its memory (on the CPU: of the machine's or container's), or what is free at the start less a size.
+import type { DeviceBudget, DeviceInfo, DeviceName } from '../engine/port.ts';
 import { PilotlightError } from '../errors.ts';
+import { bytesOf, SIZE } from './byte-size.ts';
 import type { ValueType } from './value-type.ts';
 
-type Amount = (memory: MachineMemory) => number;
+type Amount = (device: DeviceInfo) => number;
 
 interface Entry {
   readonly device: DeviceName;
   readonly amount: Amount;
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40,
-};
-const SIZE = String.raw`(\d+(?:\.\d+)?) ?([KMGT]i?B|B)`;
+/** Pools on the CPU share the memory with everything else, and what is free there says little: most of it is caches. */
+const CPU_PART = 0.8;
+/** The rest is for what a driver takes beside the models, which no ledger sees. */
+const GPU_PART = 0.9;
 
 export const deviceBudgets: ValueType<string> = {
-  expects: 'a budget for the device cpu: cpu=4GiB, cpu=80% or "cpu=free - 1GiB"',
+  expects: 'a budget for each device to use: "cpu=80%, gpu:0=14GiB, gpu:1=free - 1GiB"',
   parseText: (text) => (parseEntries(text) === undefined ? undefined : text),
   parseJson: (value) => (typeof value === 'string' && parseEntries(value) !== undefined ? value : undefined),
 };
 
-/** Throws BAD_SETTING when nothing is left of what is free. */
-export function budgetsOf(setting: string, memory: MachineMemory = machineMemory()): readonly DeviceBudget[] {
-  return (parseEntries(setting) ?? []).map(({ device, amount }) => {
-    const budgetBytes = Math.floor(amount(memory));
+export const DEVICE_BUDGETS_DEFAULT_ABOUT = `cpu=${CPU_PART * 100}%, and of each GPU that is found ${GPU_PART * 100}% of what is free at the start`;
+
+/**
+ * Without a setting all devices are used. Throws BAD_SETTING when one is named that the host has not, or when nothing is left of what
+ * is free.
+ */
+export function budgetsOf(setting: string | undefined, devices: readonly DeviceInfo[]): readonly DeviceBudget[] {
+  const wanted = setting === undefined ? devices.map(defaultEntry) : parseEntries(setting) ?? [];
+  return wanted.map(({ device, amount }) => {
+    const found = devices.find((one) => one.device === device);
+    if (found === undefined) {
+      const known = devices.map((one) => one.device).join(', ');
+      throw new PilotlightError('BAD_SETTING', `devices names ${device}, which this host has not; it has ${known}: leave ${device} out, or name one of these`);
+    }
+    const budgetBytes = Math.floor(amount(found));
     if (budgetBytes > 0) return { device, budgetBytes };
-    throw new PilotlightError('BAD_SETTING', `devices is "${setting}", which leaves nothing of the ${memory.freeBytes} bytes that are free; give ${device} a size`);
+    throw new PilotlightError('BAD_SETTING',
+      `devices is "${setting ?? 'left out'}", which leaves nothing of the ${found.freeBytes} bytes that are free; give ${device} a size, or leave it out`);
   });
+}
+
+function defaultEntry({ device }: DeviceInfo): Entry {
+  return { device, amount: ({ totalBytes, freeBytes }) => (device === 'cpu' ? totalBytes * CPU_PART : freeBytes * GPU_PART) };
 }
 
 function parseEntries(text: string): readonly Entry[] | undefined {
@@ -40,20 +56,21 @@ function parseEntries(text: string): readonly Entry[] | undefined {
 }
 
 function parseEntry(text: string): Entry | undefined {
-  const [, amountText] = /^cpu ?= ?(.+)$/.exec(text) ?? [];
+  const [, device, amountText] = /^(cpu|gpu:(?:0|[1-9]\d?)) ?= ?(.+)$/.exec(text) ?? [];
   const amount = amountText === undefined ? undefined : parseAmount(amountText);
-  return amount === undefined ? undefined : { device: 'cpu', amount };
+  return amount === undefined ? undefined : { device: device as DeviceName, amount };
 }
 
 function parseAmount(text: string): Amount | undefined {
   const [, percent] = /^(\d{1,3}(?:\.\d+)?) ?%$/.exec(text) ?? [];
-  if (percent !== undefined) return Number(percent) > 0 && Number(percent) <= 100 ? ({ totalBytes }) => (totalBytes * Number(percent)) / 100 : undefined;
+  if (percent !== undefined) return Number(percent) > 0 && Number(percent) <= 100 ? (device) => part(Number(percent) / 100, device) : undefined;
   const [, less, lessUnit] = new RegExp(`^free ?- ?${SIZE}$`).exec(text) ?? [];
   if (less !== undefined) return ({ freeBytes }) => freeBytes - bytesOf(less, lessUnit);
   const [, size, unit] = new RegExp(`^${SIZE}$`).exec(text) ?? [];
   return size === undefined || bytesOf(size, unit) < 1 ? undefined : () => bytesOf(size, unit);
 }
 
-function bytesOf(size: string, unit = 'B'): number {
-  return Number(size) * (UNITS[unit] ?? 1);
+/** What another process has on a GPU stays there: a part of it is never more than what was free at the start. */
+function part(ratio: number, { device, totalBytes, freeBytes }: DeviceInfo): number {
+  return device === 'cpu' ? totalBytes * ratio : Math.min(totalBytes * ratio, freeBytes);
 }

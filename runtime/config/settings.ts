@@ -2,7 +2,8 @@
 // page all come from it: a setting that is not here does not exist.
 import { join } from 'node:path';
 import type { Config, LogLevel } from '../config.ts';
-import { deviceBudgets } from './device-budgets.ts';
+import { DEVICE_BUDGETS_DEFAULT_ABOUT, deviceBudgets } from './device-budgets.ts';
+import { simulatedDeviceList } from './simulated-devices.ts';
 import { fraction, hostName, oneOf, path, wholeNumber } from './value-type.ts';
 import type { ValueType } from './value-type.ts';
 
@@ -76,10 +77,19 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     defaultAbout: 'the library of the package onnxruntime-node',
   },
   devices: {
-    about: 'Memory that loaded models may hold together: a size, a part of the machine\'s (or container\'s) memory, or what is free at the start ' +
-      'less a size. When it is full, the least valuable idle ones are unloaded.',
+    about: 'Devices to load models on, and the memory that they may hold together on each: a size, a part of its memory (of a GPU never more than is ' +
+      'free at the start), or what is free at the start less a size. When it is full, the least valuable idle ones are unloaded. A device that is not ' +
+      'named is not used.',
     type: deviceBudgets,
-    default: 'cpu=80%',
+    default: undefined,
+    defaultAbout: DEVICE_BUDGETS_DEFAULT_ABOUT,
+  },
+  simulatedDevices: {
+    about: 'GPUs to simulate, with their bytes, those of them that others have taken, and their compute capability. Only .fake models load on them, ' +
+      'and count their bytes there.',
+    type: simulatedDeviceList,
+    default: undefined,
+    defaultAbout: 'none',
   },
   residencyMinMs: {
     about: 'A model that was loaded is not unloaded for another before this time has passed, in milliseconds.',

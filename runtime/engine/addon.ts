@@ -60,6 +60,9 @@ export interface NativeAddon {
   takeUsed(): readonly UsedPool[];
   capabilities(): readonly Capability[];
   setOnnxRuntimeLibrary(path: string): void;
+  /** A GPU that is not there (native/src/fake/simulated_devices.h); others have taken so many of its bytes. Again changes it. */
+  simulateDevice(device: string, totalBytes: number, takenBytes: number): void;
+  simulatedFreeBytes(device: string): number;
   /** From now on native threads note in this file, mapped, which pool they work for (native/src/core/work_record.h). */
   keepWorkRecord(descriptor: number): number;
   /** Milliseconds of the clock that all stamps are on. */
@@ -68,7 +71,8 @@ export interface NativeAddon {
 
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
-  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, keepWorkRecord: true, monotonic: true,
+  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, simulateDevice: true,
+  simulatedFreeBytes: true, keepWorkRecord: true, monotonic: true,
 } satisfies Record<Exclude<keyof NativeAddon, 'layout'>, true>);
 
 const ADDON_FILE = fileURLToPath(new URL('../../../native/build/pilotlight.node', import.meta.url));

@@ -6,21 +6,34 @@ import { machineMemory } from './machine-memory.ts';
 import { nativeError } from './native-codes.ts';
 import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
 import type { PoolHandle } from './pool-handle.ts';
-import type { Backend, Capability, DeviceInfo, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from './port.ts';
+import type { Backend, Capability, DeviceInfo, DeviceName, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
+
+/** A GPU that is not there; only the backend `fake` loads on it. */
+export interface SimulatedDevice {
+  readonly device: Exclude<DeviceName, 'cpu'>;
+  readonly totalBytes: number;
+  /** By others, from the start. */
+  readonly takenBytes: number;
+  readonly computeCapability?: string;
+}
 
 export interface NativeEngineOptions {
   /** Absolute path of libonnxruntime; left out: the one of onnxruntime-node. One for the process: the first use decides. */
   readonly onnxruntimeLibrary?: string;
+  readonly simulatedDevices?: readonly SimulatedDevice[];
 }
 
 export class NativeEngine implements EngineControl {
   readonly #channel = threadChannel();
   /** Pools that this thread has loaded. */
   readonly #pools = new Map<string, PoolHandle>();
+  readonly #simulated: readonly SimulatedDevice[];
 
   constructor(options: NativeEngineOptions = {}) {
     this.#channel.addon.setOnnxRuntimeLibrary(options.onnxruntimeLibrary ?? packagedOnnxRuntimeLibrary());
+    this.#simulated = options.simulatedDevices ?? [];
+    for (const { device, totalBytes, takenBytes } of this.#simulated) this.#channel.addon.simulateDevice(device, totalBytes, takenBytes);
   }
 
   /** From now on what native threads do can be read from this descriptor's file after the end of the process. Throws LOAD_FAILED. */
@@ -40,7 +53,12 @@ export class NativeEngine implements EngineControl {
   }
 
   devices(): readonly DeviceInfo[] {
-    return [{ device: 'cpu', name: cpus()[0]?.model ?? 'CPU', backends: ['onnxruntime', 'fake'], ...machineMemory() }];
+    return [
+      { device: 'cpu', name: cpus()[0]?.model ?? 'CPU', backends: ['onnxruntime', 'fake'], ...machineMemory() },
+      ...this.#simulated.map(({ takenBytes: _takenBytes, ...info }): DeviceInfo => ({
+        ...info, name: 'simulated GPU', backends: ['fake'], freeBytes: this.#channel.addon.simulatedFreeBytes(info.device),
+      })),
+    ];
   }
 
   inspect(path: string, backend: Backend): Promise<Signature> {

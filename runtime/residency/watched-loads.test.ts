@@ -104,3 +104,14 @@ test('a load behind one that does not end says so, and only the first is to blam
   await end('a');
   assert.deepEqual([...late], []);
 });
+
+test('a load that never ends is no reason for one on another device to be late', async () => {
+  const { clock, loads, late, end } = setUp();
+  const [stuck, other] = [failure(loads.load(specOf('a'), 1000)), failure(loads.load({ ...specOf('b'), device: 'gpu:0' }, 1000))];
+  clock.advance(1000);
+  await stuck;
+  assert.match((await other).message, /^the model of b@1 was not loaded within 1000 ms; should it not end/);
+  assert.deepEqual([...late], ['a@1', 'b@1']);
+  await end('a');
+  await end('b');
+});

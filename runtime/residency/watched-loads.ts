@@ -1,7 +1,7 @@
 // Bounds loads: native code that loads a model cannot be stopped, only left. Who waits hears LOAD_FAILED at the limit; a load that comes
-// after it is taken by whoever asks next, or unloaded; one that never comes keeps the only loader from all others, so the host gives up.
+// after it is taken by whoever asks next, or unloaded; one that never comes keeps its device's loader from all others, so the host gives up.
 import type { Clock, Timer } from '../clock.ts';
-import type { Capability, DeviceInfo, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from '../engine/port.ts';
+import type { Capability, DeviceInfo, DeviceName, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from '../engine/port.ts';
 import type { Signature, Tensors } from '../engine/tensor.ts';
 import { PilotlightError } from '../errors.ts';
 
@@ -20,6 +20,7 @@ export interface WatchedLoadsOptions {
 }
 
 interface NativeLoad {
+  readonly device: DeviceName;
   readonly owners: readonly string[];
   readonly done: Promise<LoadedPool>;
   /** Whoever takes the pool when it comes. */
@@ -30,7 +31,7 @@ interface NativeLoad {
 
 export class WatchedLoads implements EngineControl {
   readonly #options: WatchedLoadsOptions;
-  /** In the order in which the one loader does them: the first is under way, the others wait behind it. */
+  /** In the order in which the loader of their device does them: the first of each is under way, the others wait behind it. */
   readonly #loads = new Map<string, NativeLoad>();
 
   constructor(options: WatchedLoadsOptions) {
@@ -96,7 +97,7 @@ export class WatchedLoads implements EngineControl {
 
   #begin(spec: PoolSpec): NativeLoad {
     const { engine, owners } = this.#options;
-    const load: NativeLoad = { owners: owners(spec.key), done: engine.load(spec), asker: undefined, late: undefined, grace: undefined };
+    const load: NativeLoad = { device: spec.device, owners: owners(spec.key), done: engine.load(spec), asker: undefined, late: undefined, grace: undefined };
     this.#loads.set(spec.key, load);
     const end = (): void => {
       this.#loads.delete(spec.key);
@@ -114,7 +115,7 @@ export class WatchedLoads implements EngineControl {
   #late(load: NativeLoad, limitMs: number): PilotlightError {
     const { clock, onLate, onHung } = this.#options;
     const name = describeLoad(load);
-    const [first = load] = this.#loads.values();
+    const first = [...this.#loads.values()].find(({ device }) => device === load.device) ?? load;
     if (first !== load) {
       return new PilotlightError('LOAD_FAILED', `${name} was not loaded within ${limitMs} ms: the load of ${describeLoad(first)} before it has not ended`);
     }

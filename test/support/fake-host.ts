@@ -25,6 +25,7 @@ export function fakeHost() {
   const admin = createAdmin({
     token: FAKE_TOKEN, hostNames: ['gpu1.example'], store, rollout, dataPlane, residency, clock,
     capabilities: () => [{ backend: 'onnxruntime', available: true, version: '1.30.0' }, { backend: 'fake', available: false, reason: 'left out' }],
+    devices: () => engine.devices(),
     traces: { recent: () => [...traces.values()], find: (requestId) => traces.get(requestId) },
     live: () => health.live,
     ready: () => health.ready,

@@ -4,6 +4,7 @@ import { describeThrown } from '../../../runtime/errors.ts';
 import { doctorView, type DoctorView } from '../../admin/view-routes.ts';
 import { CliFailure } from '../cli-failure.ts';
 import { clientConfig, type HostOptions } from '../find-admin.ts';
+import { formatBytes } from '../format.ts';
 import { connect, withHostOptions } from '../host-command.ts';
 import { localEngine } from '../local-engine.ts';
 import type { Terminal } from '../terminal.ts';
@@ -17,7 +18,7 @@ interface Diagnosis extends DoctorView {
 
 export function addDoctor(program: Command, terminal: Terminal): void {
   withHostOptions(program.command('doctor'))
-    .summary('show which backends and libraries were found, and what to do about the others')
+    .summary('show which backends, libraries and devices were found, and what to do about the others')
     .option('--json', 'print JSON')
     .action(async (options: HostOptions & { readonly json?: boolean }) => {
       const diagnosis = await diagnose(options, terminal);
@@ -35,15 +36,19 @@ async function diagnose(options: HostOptions, terminal: Terminal): Promise<Diagn
     // A host that was named must answer; without one this machine is what was meant.
     if (!(error instanceof CliFailure) || isNamed || error.exitCode === 2) throw error;
     const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
-    return { ...doctorView(engine.capabilities()), hostProblem: describeThrown(error) };
+    return { ...doctorView(engine.capabilities(), engine.devices()), hostProblem: describeThrown(error) };
   }
 }
 
-function show({ node, platform, cores, capabilities, quarantined, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
+function show({ node, platform, cores, capabilities, devices, quarantined, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
   out(`${paint.strong(host === undefined ? 'this machine (no host answers)' : host)}: Node ${node}, ${platform}, ${cores} cores\n`);
   for (const { backend, available, version, library, reason } of capabilities) {
     const mark = available ? paint.good('✓') : paint.warning('!');
     out(`${mark} ${backend.padEnd(12)} ${available ? [version, library].filter((part) => part !== undefined).join('  ') : reason ?? 'not found'}\n`);
+  }
+  for (const { device, name, backends, computeCapability, totalBytes, freeBytes } of devices) {
+    const version = computeCapability === undefined ? '' : `, compute capability ${computeCapability}`;
+    out(`${paint.good('✓')} ${device.padEnd(12)} ${name}${version}: ${formatBytes(freeBytes)} free of ${formatBytes(totalBytes)}, for ${backends.join(', ')}\n`);
   }
   for (const { reason } of quarantined) out(`${paint.warning('!')} ${reason}\n`);
   if (hostProblem !== undefined) err(`${paint.faint(hostProblem)}\n`);

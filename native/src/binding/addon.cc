@@ -13,6 +13,7 @@
 #include "binding/sockets.h"
 #include "core/registry.h"
 #include "core/work_record.h"
+#include "fake/simulated_devices.h"
 
 namespace pilotlight {
 namespace {
@@ -116,6 +117,16 @@ napi_value SetLibrary(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value SimulateDevice(napi_env env, napi_callback_info info) {
+  const auto [device, total, taken] = ArgumentsOf<3>(env, info);
+  SimulatedDevices::Get().Declare(TextFromJs(env, device), static_cast<int64_t>(NumberFromJs(env, total)), static_cast<int64_t>(NumberFromJs(env, taken)));
+  return nullptr;
+}
+
+napi_value SimulatedFreeBytes(napi_env env, napi_callback_info info) {
+  return JsNumber(env, static_cast<double>(SimulatedDevices::Get().FreeBytes(TextFromJs(env, ArgumentsOf<1>(env, info)[0]))));
+}
+
 napi_value KeepWorkRecord(napi_env env, napi_callback_info info) {
   return Coded(env, OpenWorkRecord(static_cast<int>(IdFromJs(env, ArgumentsOf<1>(env, info)[0]))));
 }
@@ -167,6 +178,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "takeUsed", Guarded<TakeUsed>);
   Export(env, exports, "capabilities", Guarded<Capabilities>);
   Export(env, exports, "setOnnxRuntimeLibrary", Guarded<SetLibrary>);
+  Export(env, exports, "simulateDevice", Guarded<SimulateDevice>);
+  Export(env, exports, "simulatedFreeBytes", Guarded<SimulatedFreeBytes>);
   Export(env, exports, "keepWorkRecord", Guarded<KeepWorkRecord>);
   Export(env, exports, "monotonic", Guarded<Monotonic>);
   RegisterSockets(env, exports);

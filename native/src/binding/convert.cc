@@ -136,6 +136,7 @@ PoolOptions PoolOptionsFromJs(napi_env env, napi_value spec) {
   const napi_value queue = FromJs(env, spec, "queue");
   PoolOptions options;
   options.key = TextFromJs(env, FromJs(env, spec, "key"));
+  options.device = TextFromJs(env, FromJs(env, spec, "device"));
   options.backend = TextFromJs(env, FromJs(env, spec, "backend"));
   options.path = TextFromJs(env, FromJs(env, spec, "path"));
   options.slots = static_cast<int>(NumberFromJs(env, FromJs(env, spec, "slots")));

@@ -21,6 +21,7 @@ struct Capability {
 
 struct EngineSpec {
   std::string path;
+  std::string device = "cpu";  // or "gpu:0"; one that the backend has no engines for is refused
   int slots = 1;
   int threads = 1;  // CPU threads inside one run
 };

@@ -7,6 +7,7 @@
 #include <malloc.h>
 
 #include <atomic>
+#include <mutex>
 
 namespace pilotlight {
 namespace {
@@ -20,6 +21,10 @@ constexpr int kPromptTrimThreshold = 128 * 1024;
 constexpr int kAsideBytesMax = 64 * sizeof(size_t) / 4;
 
 std::atomic<bool> is_ours{false};
+
+// Trims of several devices overlap; the last one sets the thresholds back.
+std::mutex trims_mutex;
+int trims = 0;
 
 bool HasUserSetting() {
   return std::getenv("GLIBC_TUNABLES") != nullptr || std::getenv("MALLOC_MMAP_THRESHOLD_") != nullptr ||
@@ -39,6 +44,8 @@ void FixHeapThresholds() {
 // does not look at the end of any heap but the first: 4 to 20 MiB stayed in every second unload.
 HeapTrim::HeapTrim() {
   if (!is_ours.load()) return;
+  std::lock_guard<std::mutex> lock(trims_mutex);
+  if (++trims > 1) return;
   mallopt(M_TRIM_THRESHOLD, kPromptTrimThreshold);
   mallopt(M_MXFAST, 0);
 }
@@ -46,6 +53,8 @@ HeapTrim::HeapTrim() {
 HeapTrim::~HeapTrim() {
   malloc_trim(0);
   if (!is_ours.load()) return;
+  std::lock_guard<std::mutex> lock(trims_mutex);
+  if (--trims > 0) return;
   mallopt(M_MXFAST, kAsideBytesMax);
   mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
 }

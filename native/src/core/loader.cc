@@ -8,7 +8,7 @@ namespace pilotlight {
 
 void Loader::Post(std::function<void()> work) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!started_) StartThread("pilotlight-load", Turn::kBackground, [this] { Serve(); }).detach();
+  if (!started_) StartThread(name_.c_str(), Turn::kBackground, [this] { Serve(); }).detach();
   started_ = true;
   work_.push_back(std::move(work));
   posted_.notify_one();

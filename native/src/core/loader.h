@@ -5,11 +5,14 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 
 namespace pilotlight {
 
 class Loader {
  public:
+  explicit Loader(const std::string& device) : name_("load-" + device.substr(0, 10)) {}
+
   // In the order of posting. The thread starts with the first work; throws std::system_error when there is none left.
   // The line is bounded by its one caller: control has at most one load in flight for each pool.
   void Post(std::function<void()> work);
@@ -17,6 +20,7 @@ class Loader {
  private:
   void Serve();
 
+  const std::string name_;  // the thread's: 15 letters at most
   std::mutex mutex_;
   std::condition_variable posted_;
   std::deque<std::function<void()>> work_;

@@ -15,6 +15,7 @@
 
 namespace pilotlight {
 
+class Loader;
 class Pool;
 
 class PoolEntry {
@@ -35,6 +36,9 @@ class PoolEntry {
 
   // As if it were not loaded: a loaded pool adds its slots.
   PoolStats Stats() const;
+
+  // Its device's, from its first load on. Under the registry's mutex.
+  Loader* loader = nullptr;
 
   // Set by the loader while closed; a holder may read it without a lock.
   Pool* pool = nullptr;

@@ -57,6 +57,7 @@ struct Parts {
 Status CreateEngine(const PoolOptions& options, Backend& backend, Parts* parts) {
   EngineSpec spec;
   spec.path = options.path;
+  spec.device = options.device;
   spec.slots = options.slots;
   spec.threads = options.threads;
   auto loaded = backend.Load(spec);

@@ -12,7 +12,7 @@ struct LoadedPool {
   LoadOutcome outcome;
 };
 
-// Blocks; on the loader thread. A failure leaves nothing behind.
+// Blocks; on the device's loader thread. A failure leaves nothing behind.
 Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEntry& entry, RunTokens& tokens);
 
 // As Backend::Inspect, with exceptions as a status.

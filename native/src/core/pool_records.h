@@ -11,7 +11,8 @@
 namespace pilotlight {
 
 struct PoolOptions {
-  std::string key;
+  std::string key;  // names the device too: a pool never changes it
+  std::string device = "cpu";
   std::string backend;
   std::string path;
   int slots = 1;

@@ -46,7 +46,8 @@ class ProcessRegistry final : public Registry {
     std::unique_ptr<Pool> pool;
   };
 
-  Status OnLoader(std::function<void()> work);
+  Loader& LoaderOf(const std::string& device);  // under mutex_
+  Status OnLoader(Loader& loader, std::function<void()> work);
   Result<Backend*> FindBackend(const std::string& name);
   Result<LoadOutcome> LoadNow(const PoolOptions& options);
   Status UnloadNow(PoolEntry& entry);
@@ -58,12 +59,12 @@ class ProcessRegistry final : public Registry {
   PoolTable table_;
   UsedPools used_;
   RunTokens tokens_{CoreCount()};
-  Loader loader_;
   Watchdog watchdog_{[this] { return Sweep(); }};
 
   // Guards what follows. Taken before a pool's own mutex; never on the way of a request.
   std::mutex mutex_;
   std::map<std::string, Backend*> backends_;
+  std::map<std::string, Loader> loaders_;  // by device; they never move
   std::vector<Loaded> loaded_;
 };
 
@@ -74,12 +75,25 @@ void ProcessRegistry::AddBackend(const std::string& name, Backend& backend) {
 
 void ProcessRegistry::Load(PoolOptions options, std::function<void(Result<LoadOutcome>)> done) {
   assert(options.slots > 0 && options.threads > 0 && options.queue_max >= 0 && options.queue_timeout_ns >= 0);
-  const Status posted = OnLoader([this, options = std::move(options), done] { done(LoadNow(options)); });
+  Loader* loader = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    PoolEntry& entry = table_.At(Intern(options.key));
+    loader = &LoaderOf(options.device);
+    assert((entry.loader == nullptr || entry.loader == loader) && "two loaders would load one pool side by side");
+    entry.loader = loader;
+  }
+  const Status posted = OnLoader(*loader, [this, options = std::move(options), done] { done(LoadNow(options)); });
   if (!posted.ok()) done({posted, {}});
 }
 
 void ProcessRegistry::Inspect(std::string backend, std::string path, std::function<void(Result<Signature>)> done) {
-  const Status posted = OnLoader([this, backend = std::move(backend), path = std::move(path), done] {
+  Loader* loader = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    loader = &LoaderOf("cpu");
+  }
+  const Status posted = OnLoader(*loader, [this, backend = std::move(backend), path = std::move(path), done] {
     auto found = FindBackend(backend);
     done(found.ok() ? InspectModel(path, *found.value) : Result<Signature>{found.status, {}});
   });
@@ -88,14 +102,21 @@ void ProcessRegistry::Inspect(std::string backend, std::string path, std::functi
 
 void ProcessRegistry::Unload(const std::string& key, std::function<void(Status)> done) {
   PoolEntry& entry = table_.At(Intern(key));
-  const Status posted = OnLoader([this, &entry, done] { done(UnloadNow(entry)); });
+  Loader* loader = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    loader = entry.loader != nullptr ? entry.loader : &LoaderOf("cpu");
+  }
+  const Status posted = OnLoader(*loader, [this, &entry, done] { done(UnloadNow(entry)); });
   if (!posted.ok()) done(posted);
 }
 
-Status ProcessRegistry::OnLoader(std::function<void()> work) {
+Loader& ProcessRegistry::LoaderOf(const std::string& device) { return loaders_.try_emplace(device, device).first->second; }
+
+Status ProcessRegistry::OnLoader(Loader& loader, std::function<void()> work) {
   try {
     watchdog_.Start();
-    loader_.Post(std::move(work));
+    loader.Post(std::move(work));
   } catch (const std::system_error& error) {
     return Status::Error(Code::kLoadFailed, std::string("no thread to load with: ") + error.what()
       + "; raise the limit of threads (ulimit -u, the container's pids limit)");
@@ -140,7 +161,7 @@ Status ProcessRegistry::UnloadNow(PoolEntry& entry) {
     refused = found->pool->Stop();
   }
   for (auto& job : refused) entry.Complete(std::move(job));
-  // Still in the list: the sweep cancels the warm-ups that run. Only this thread takes pools out of it.
+  // Still in the list: the sweep cancels the warm-ups that run. Only its own loader takes it out.
   entry.pool->Join();
   Loaded leaving;
   {

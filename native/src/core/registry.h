@@ -29,7 +29,8 @@ class Registry {
   // The index of a key; the same for the same key for ever.
   virtual PoolIndex Intern(const std::string& key) = 0;
 
-  // Loader thread, one after the other. The callbacks come on it. A loaded pool is closed to jobs (but for Job::slot)
+  // On the loader thread of the pool's device, one after the other; those of other devices go on beside it, and models are
+  // inspected on the CPU's. The callbacks come on that thread. A loaded pool is closed to jobs (but for Job::slot)
   // until Open. A load that fails leaves nothing. Unload needs a closed pool, and none is fine too.
   virtual void Load(PoolOptions options, std::function<void(Result<LoadOutcome>)> done) = 0;
   virtual void Inspect(std::string backend, std::string path, std::function<void(Result<Signature>)> done) = 0;

@@ -1,4 +1,4 @@
-// The simulated device: engines, slots and runs that do what their model file says.
+// The simulated engines: engines, slots and runs that do what their model file says.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -12,12 +12,15 @@
 #include "fake/fake_gate.h"
 #include "fake/fake_model.h"
 #include "fake/fake_tensors.h"
+#include "fake/simulated_devices.h"
 
 namespace pilotlight {
 
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr const char* kCpu = "cpu";
 
 // Written, so that the bytes are resident and not only promised.
 Bytes AllocateWritten(int64_t size) {
@@ -30,7 +33,8 @@ class FakeEngine;
 
 class FakeSlot final : public Slot {
  public:
-  FakeSlot(FakeEngine& engine, int64_t index, Bytes scratch) : engine_(engine), index_(index), scratch_(std::move(scratch)) {}
+  FakeSlot(FakeEngine& engine, int64_t index, Bytes scratch, DeviceBytes on_device)
+      : engine_(engine), index_(index), scratch_(std::move(scratch)), on_device_(std::move(on_device)) {}
 
   Status Run(const RunRequest& request, std::vector<Tensor>* outputs) override;
   void Cancel() override;
@@ -44,6 +48,7 @@ class FakeSlot final : public Slot {
   FakeEngine& engine_;
   const int64_t index_;
   const Bytes scratch_;
+  const DeviceBytes on_device_;
   bool has_run_ = false;
 
   std::mutex mutex_;
@@ -51,9 +56,17 @@ class FakeSlot final : public Slot {
   std::atomic<bool> cancelled_{false};
 };
 
+// What an engine has on the device, and the part of it that it tells of itself.
+struct FakeMemory {
+  std::string device;
+  int64_t weights_bytes = 0;
+  int64_t slot_bytes = 0;
+};
+
 class FakeEngine final : public Engine {
  public:
-  FakeEngine(FakeModel model, Bytes weights) : model(std::move(model)), weights_(std::move(weights)) {}
+  FakeEngine(FakeModel model, Bytes weights, FakeMemory memory, DeviceBytes on_device)
+      : model(std::move(model)), weights_(std::move(weights)), memory_(std::move(memory)), on_device_(std::move(on_device)) {}
 
   const Signature& signature() const override { return model.signature; }
 
@@ -65,14 +78,20 @@ class FakeEngine final : public Engine {
     if (failing != model.failing_slots.end()) return SlotResult::Error(Code::kNoMemory, "slot " + std::to_string(index) + ": " + failing->second);
     Bytes scratch = AllocateWritten(model.slot_bytes);
     if (scratch.data() == nullptr) return SlotResult::Error(Code::kNoMemory, "no " + std::to_string(model.slot_bytes) + " bytes for a slot");
+    DeviceBytes on_device;
+    if (memory_.device != kCpu) {
+      auto taken = SimulatedDevices::Get().Take(memory_.device, memory_.slot_bytes, "slot " + std::to_string(index));
+      if (!taken.ok()) return {std::move(taken.status), nullptr};
+      on_device = std::move(taken.value);
+    }
     ++slots_;
-    return SlotResult::Of(std::make_unique<FakeSlot>(*this, index, std::move(scratch)));
+    return SlotResult::Of(std::make_unique<FakeSlot>(*this, index, std::move(scratch), std::move(on_device)));
   }
 
   EngineMemory memory() const override {
     EngineMemory memory;
-    memory.weights_bytes = model.weights_bytes;
-    memory.scratch_bytes = model.slot_bytes * slots_;
+    memory.weights_bytes = memory_.weights_bytes;
+    memory.scratch_bytes = memory_.slot_bytes * slots_;
     return memory;
   }
 
@@ -81,6 +100,8 @@ class FakeEngine final : public Engine {
 
  private:
   const Bytes weights_;
+  const FakeMemory memory_;
+  const DeviceBytes on_device_;
   std::atomic<int64_t> slots_{0};
 };
 
@@ -149,7 +170,7 @@ void FakeSlot::Cancel() {
   if (!engine_.model.gate.empty()) FakeGate::Named(engine_.model.gate).Nudge();
 }
 
-class SimulatedDevice final : public Backend {
+class FakeEngines final : public Backend {
  public:
   Capability Probe() override {
     Capability capability;
@@ -163,6 +184,9 @@ class SimulatedDevice final : public Backend {
     using EngineResult = Result<std::unique_ptr<Engine>>;
     auto model = ReadFakeModel(spec.path);
     if (!model.ok()) return {std::move(model.status), nullptr};
+    if (spec.device != kCpu && !SimulatedDevices::Get().Has(spec.device)) {
+      return EngineResult::Error(Code::kLoadFailed, "a fake model loads on the CPU and on simulated devices, and " + spec.device + " is neither");
+    }
     const std::atomic<bool> never{false};
     if (!model.value.load_gate.empty()) FakeGate::Named(model.value.load_gate).Pass(never);
     std::this_thread::sleep_for(milliseconds(model.value.load_ms));
@@ -173,7 +197,17 @@ class SimulatedDevice final : public Backend {
     if (weights.data() == nullptr) {
       return EngineResult::Error(Code::kNoMemory, "no " + std::to_string(model.value.weights_bytes) + " bytes for the weights");
     }
-    return EngineResult::Of(std::make_unique<FakeEngine>(std::move(model.value), std::move(weights)));
+    const FakeModel& script = model.value;
+    FakeMemory memory{spec.device, script.weights_bytes, script.slot_bytes};
+    DeviceBytes on_device;
+    if (spec.device != kCpu) {
+      memory.weights_bytes += script.device_bytes;
+      memory.slot_bytes += script.device_slot_bytes;
+      auto taken = SimulatedDevices::Get().Take(spec.device, memory.weights_bytes + script.device_bytes_untold, "the model");
+      if (!taken.ok()) return {std::move(taken.status), nullptr};
+      on_device = std::move(taken.value);
+    }
+    return EngineResult::Of(std::make_unique<FakeEngine>(std::move(model.value), std::move(weights), std::move(memory), std::move(on_device)));
   }
 
   // Of the scripted failures only a bad model is one of the file; the rest are of the load.
@@ -187,7 +221,7 @@ class SimulatedDevice final : public Backend {
 }  // namespace
 
 Backend& FakeBackend() {
-  static Backend& backend = *new SimulatedDevice;
+  static Backend& backend = *new FakeEngines;
   return backend;
 }
 

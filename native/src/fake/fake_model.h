@@ -7,6 +7,9 @@
 //   output-value y 1.5                 # ... or this value in every element (a string's text is the rest of the line)
 //   weights-bytes 1048576              # really allocated and written, once for each engine
 //   slot-bytes 1024                    # the same, for each slot
+//   device-bytes 2147483648            # counted, not allocated, and only on a simulated device: once for each engine,
+//   device-slot-bytes 1024             # for each slot,
+//   device-bytes-untold 1024           # and beside what the engine tells of itself, as if another process took it
 //   load-ms 20                         # how long the engine takes to load,
 //   slot-ms 5                          # each of its slots,
 //   run-ms 5                           # a run: asleep until it is over or cancelled
@@ -44,6 +47,7 @@ struct FakeModel {
 
   int64_t weights_bytes = 0;
   int64_t slot_bytes = 0;
+  int64_t device_bytes = 0, device_slot_bytes = 0, device_bytes_untold = 0;
 
   int64_t load_ms = 0;
   int64_t slot_ms = 0;

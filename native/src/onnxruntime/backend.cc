@@ -20,7 +20,10 @@ class OnnxRuntime final : public Backend {
     return capability;
   }
 
-  Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) override { return ort::OnnxEngine::Load(spec); }
+  Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) override {
+    if (spec.device == "cpu") return ort::OnnxEngine::Load(spec);
+    return Result<std::unique_ptr<Engine>>::Error(Code::kLoadFailed, "the backend onnxruntime loads on the CPU only, not on " + spec.device);
+  }
 };
 
 }  // namespace
