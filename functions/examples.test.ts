@@ -8,6 +8,7 @@ import { HANDLER_PATH } from '../deploy/bundle/bundle.ts';
 import { bundleFolder, type BundleContent, type FolderBundle } from '../deploy/bundle/bundle-folder.ts';
 import { warmInputPaths } from '../deploy/bundle/warm-inputs.ts';
 import { bindingTypes } from '../deploy/manifest/binding-types.ts';
+import { variantsOf } from '../deploy/manifest/model-files.ts';
 import { findMismatch } from '../deploy/manifest/expectation.ts';
 import type { ManifestGolden } from '../deploy/manifest/manifest.ts';
 import { parseWarmSample } from '../deploy/rollout/warm-sample-file.ts';
@@ -41,8 +42,8 @@ async function importHandler(t: TestContext, { contents }: FolderBundle): Promis
 /** The models of a bundle on the engine, by binding; closed when the test ends. */
 async function openModels(t: TestContext, name: string, { bundle }: FolderBundle): Promise<ReadonlyMap<string, EngineModel>> {
   const opened = new Map<string, EngineModel>();
-  for (const [binding, { path: file }] of Object.entries(bundle.manifest.models)) {
-    const model = await openEngineModel(`functions/${name}/${file}`);
+  for (const [binding, files] of Object.entries(bundle.manifest.models)) {
+    const model = await openEngineModel(`functions/${name}/${variantsOf(files)[0]?.path}`);
     t.after(() => model.close());
     opened.set(binding, model);
   }

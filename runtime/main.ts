@@ -73,7 +73,9 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const startedFile = join(config.store, 'last-started.json');
   const started = await readLastUsed(startedFile);
   const rollout = new Rollout({
-    store, dataPlane, residency, underway, quarantine, engine: inspectOnce(engine), clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
+    store, dataPlane, residency, underway, quarantine,
+    engine: { ...inspectOnce(engine), capabilities: () => engine.capabilities(), devices: () => engine.devices() },
+    clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
     onRecord: (record) => {
       telemetry.rollout(record);
       remember();

@@ -146,3 +146,15 @@ export interface RolloutRecord {
   readonly errorCode?: ErrorCode;
   readonly errorMessage?: string;
 }
+
+/** Which of a model's variants was taken for this host, and why none of the others. */
+export interface TakenVariant {
+  /** The file in the bundle. */
+  readonly path: string;
+  readonly passed: readonly PassedVariant[];
+}
+
+export interface PassedVariant {
+  readonly path: string;
+  readonly reason: string;
+}

@@ -170,3 +170,11 @@ test('fault 10: a glob that leads to more files than a bundle may have is refuse
   for (let index = 0; index <= 10_000; index += 1) symlinkSync('nowhere', path.join(folder, `samples/s${index}.json`));
   await assert.rejects(bundleFolder(folder), { code: 'BAD_BUNDLE', message: /samples\/\*\.json leads to more than 10000 files/ });
 });
+
+test('all variants of a model travel with the bundle, also those that no backend here takes; a missing one is refused with its field', async (t) => {
+  const manifest = { ...MANIFEST, models: { M: { variants: [{ path: 'sm90.engine' }, { path: './m.onnx' }] } } };
+  const whole = await bundleFolder(await functionFolder(t, manifest, { 'sm90.engine': 'engine', 'm.onnx': 'onnx', 'other.onnx': 'not named' }));
+  assert.deepEqual(Object.keys(whole.bundle.files).sort(), ['handler.mjs', 'm.onnx', 'sm90.engine']);
+  const part = await functionFolder(t, manifest, { 'sm90.engine': 'engine' });
+  await assert.rejects(bundleFolder(part), { code: 'BAD_BUNDLE', message: /^models\.M\.variants\[1\]\.path: there is no file .*m\.onnx/ });
+});

@@ -5,6 +5,7 @@ import { deepFreeze } from '../manifest/deep-freeze.ts';
 import { foldPath, whyNotInside } from '../manifest/inner-path.ts';
 import { parseManifest, type Manifest } from '../manifest/manifest.ts';
 import { shown } from '../manifest/manifest-text.ts';
+import { namedModelFiles } from '../manifest/model-files.ts';
 import { BUNDLE_LIMITS, HANDLER_PATH, isDigest, type Bundle, type BundleFile } from './bundle.ts';
 import { warmInputPaths } from './warm-inputs.ts';
 
@@ -30,7 +31,9 @@ export function checkBundle(received: unknown): Bundle {
 /** The single files that a manifest names, and the fields that name them. */
 export function namedFiles(manifest: Manifest): { readonly path: string; readonly field: string }[] {
   const named = [{ path: HANDLER_PATH, field: 'main' }];
-  for (const [binding, model] of Object.entries(manifest.models)) named.push({ path: model.path, field: `models.${binding}.path` });
+  for (const [binding, model] of Object.entries(manifest.models)) {
+    for (const { path, field } of namedModelFiles(model)) named.push({ path, field: `models.${binding}.${field}` });
+  }
   for (const [index, golden] of manifest.warm.entries()) {
     if (golden.body !== undefined) named.push({ path: golden.body, field: `warm[${index}].body` });
   }

@@ -11,9 +11,9 @@ import { warmInputPaths } from '../bundle/warm-inputs.ts';
 import { parseWarmSample } from '../rollout/warm-sample-file.ts';
 
 /** Rejects WARMUP_FAILED naming binding, file and tensor. */
-export async function checkSamples(folder: string, { manifest, files }: Bundle, signatures: Readonly<Record<string, Signature>>): Promise<void> {
+export async function checkSamples(folder: string, { manifest, files }: Bundle, signatures: ReadonlyMap<string, Signature>): Promise<void> {
   for (const [binding, { warm }] of Object.entries(manifest.models)) {
-    const signature = signatures[binding];
+    const signature = signatures.get(binding);
     if (signature === undefined) continue;
     for (const path of warmInputPaths(warm.inputs, Object.keys(files))) {
       const why = whyNotTaken(signature, parseWarmSample(path, await readFile(join(folder, path), 'utf8')));

@@ -1,7 +1,8 @@
 // A deploy's plan as people read it.
 import { versionLabel } from '../../runtime/function.ts';
 import { countOf } from '../rollout/count-of.ts';
-import type { DeployPlan } from '../rollout/deploy-plan.ts';
+import type { DeployPlan, PlannedPool } from '../rollout/deploy-plan.ts';
+import { describePassed } from '../rollout/describe-variant.ts';
 import { describeFit } from '../rollout/fit-plan.ts';
 import { describeShares } from '../rollout/shares.ts';
 import { formatBytes } from './format.ts';
@@ -15,10 +16,14 @@ export function describePlan(plan: DeployPlan): string {
     ['shares', describeShares(shares)],
     ['drains', ...drained.map((one) => versionLabel({ name, version: one }))],
     ['routes', ...routes.added.map((route) => `+ ${route}`), ...routes.removed.map((route) => `- ${route}`), ...routes.kept.map((route) => `= ${route}`)],
-    ['pools', ...pools.map(({ binding, path, bytes, way }) => `${way === 'load' ? '+ load' : '= shared'} ${binding} ${path}, about ${formatBytes(bytes)}`)],
+    ['pools', ...pools.flatMap(poolLines)],
     ['isolates', `${countOf(isolates, 'isolate')} and a spare`],
     ['fit', describeFit(fit)],
   ];
   const lines = rows.flatMap(([title, ...texts]) => texts.map((text, index) => `  ${(index === 0 ? title : '').padEnd(9)}${text}`));
   return [`${label} would be deployed; nothing was changed`, ...lines].map((line) => `${line}\n`).join('');
+}
+
+function poolLines({ binding, path, bytes, way, passed = [] }: PlannedPool): readonly string[] {
+  return [`${way === 'load' ? '+ load' : '= shared'} ${binding} ${path}, about ${formatBytes(bytes)}`, ...passed.map((one) => `  not ${describePassed(one)}`)];
 }

@@ -73,6 +73,11 @@ test('a handler that uses its bindings rightly compiles, and every wrong use is 
   assert.equal(compile(t, bindingTypes(MANIFEST, new Map([['DIGITS', DIGITS]])), handler), '');
 });
 
+test('a model with variants is typed once, under the names of all its files', () => {
+  const text = bindingTypes(manifestWith({ models: { DIGITS: { variants: [{ path: 'sm90.engine' }, { path: 'digits.onnx' }] } } }), new Map([['DIGITS', DIGITS]]));
+  assert.match(text, /  \/\*\* sm90\.engine or digits\.onnx \*\/\n  readonly DIGITS: Model</);
+});
+
 test('each tensor is written with its name, element type and shape', () => {
   assert.equal(bindingTypes(MANIFEST, new Map([['DIGITS', DIGITS]])), `\
 // Written by \`pilotlight types\` from the manifest and its models. Run it again when they change.

@@ -3,6 +3,7 @@
 import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec } from '../../runtime/engine/tensor.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import type { Manifest } from './manifest.ts';
+import { variantsOf } from './model-files.ts';
 
 const HEAD = "// Written by `pilotlight types` from the manifest and its models. Run it again when they change.\n";
 
@@ -20,8 +21,9 @@ export function bindingTypes(manifest: Manifest, signatures: ReadonlyMap<string,
 }
 
 function modelField(manifest: Manifest, binding: string, signature: Signature | undefined): string {
-  const path = manifest.models[binding]?.path ?? '';
-  if (signature === undefined) throw new PilotlightError('BAD_MODEL', `the inputs and outputs of models.${binding} (${path}) are not known; its file must be readable here`);
+  const model = manifest.models[binding];
+  const path = model === undefined ? '' : variantsOf(model).map((variant) => variant.path).join(' or ');
+  if (signature === undefined) throw new PilotlightError('BAD_MODEL', `the inputs and outputs of models.${binding} (${path}) are not known; a file of it must be readable here`);
   return [
     `  /** ${commentText(path)} */`,
     `  readonly ${binding}: Model<`,

@@ -125,7 +125,6 @@ test('a number that JavaScript cannot hold is refused', () => {
 
 const NOT_YET: readonly [string, object][] = [
   ['protocol', { protocol: true }],
-  ['models.A.variants', { models: { A: { variants: [{ path: 'a.onnx' }] } } }],
   ['models.A.batch', { models: { A: { path: 'a.onnx', batch: { maxSize: 4 } } } }],
   ['models.A.lengths', { models: { A: { path: 'a.onnx', lengths: {} } } }],
   ['models.A.slots "auto"', { models: { A: { path: 'a.onnx', slots: 'auto' } } }],

@@ -4,6 +4,7 @@ import type { Limits } from '../../runtime/function.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { trimPath } from './inner-path.ts';
 import { ManifestText } from './manifest-text.ts';
+import type { ModelFiles } from './model-files.ts';
 import { refuseNotYet } from './not-yet.ts';
 import { checkRules, writtenRequest, type WrittenManifest } from './rules.ts';
 import { checkSchema } from './schema-check.ts';
@@ -29,8 +30,9 @@ export interface Manifest {
   readonly secrets: readonly string[];
 }
 
-export interface ManifestModel {
-  readonly path: string;
+export type ManifestModel = ManifestModelOptions & ModelFiles;
+
+export interface ManifestModelOptions {
   readonly device: 'any' | 'cpu';
   /** Left out: the host's own default for the device, which is why it has no value here. */
   readonly slots?: number;
@@ -84,7 +86,7 @@ function normalise(written: Manifest): Manifest {
     routes: written.routes,
     models: mapValues(written.models, (model) => ({
       ...model,
-      path: trimPath(model.path),
+      ...('variants' in model ? { variants: model.variants.map(({ path, when }) => ({ path: trimPath(path), when })) } : { path: trimPath(model.path) }),
       warm: { ...model.warm, inputs: model.warm.inputs.map(trimPath) },
     })),
     warm: written.warm.map(normaliseGolden),

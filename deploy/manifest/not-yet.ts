@@ -14,13 +14,12 @@ export function refuseNotYet(text: ManifestText): void {
 
 function refuseInModel(text: ManifestText, path: FieldPath, model: Readonly<Record<string, unknown>>): void {
   const refuse = (field: string, advice: string) => notYet(text, [...path, field], advice, model[field]);
-  if ('variants' in model) throw refuse('variants', 'name one file in "path"');
   if ('batch' in model) throw refuse('batch', 'leave it out: each request is a run of its own');
   if ('lengths' in model) throw refuse('lengths', 'leave it out and pad in the handler');
   if (model['slots'] === 'auto') throw refuse('slots', 'give a number, or leave it out for one a core');
   if (typeof model['device'] === 'string' && model['device'].startsWith('gpu')) throw refuse('device', 'use "cpu" or "any"');
   if (typeof model['tolerance'] === 'number' && model['tolerance'] > 0) throw refuse('tolerance', 'leave it out: nothing is batched');
-  if (typeof model['path'] === 'string' && /\.(engine|plan)$/.test(model['path'])) throw refuse('path', 'use an .onnx file');
+  if (typeof model['path'] === 'string' && /\.(engine|plan)$/.test(model['path'])) throw refuse('path', 'use an .onnx file, or name both in "variants"');
 }
 
 function notYet(text: ManifestText, path: FieldPath, advice: string, found: unknown = true) {

@@ -1,18 +1,22 @@
 // What a manifest must keep beyond the types and bounds of its schema: names that do not collide, paths that stay
 // inside the folder, routes that can be matched, golden requests that can arrive.
 import { fieldName, shown, type FieldPath, type ManifestText } from './manifest-text.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest, ManifestModelOptions } from './manifest.ts';
+import { checkModelFiles, type WrittenModelFiles } from './model-file-rules.ts';
 import { trimPath, whyNotInside } from './inner-path.ts';
 import { parseRoute, routeKey, whyNotRequest, whyNotRoute } from './route.ts';
 
 /** The handler's place in a bundle, so no file of the folder can have it. */
 const RESERVED_PATH = 'handler.mjs';
-const MODEL_EXTENSION = /\.(onnx|fake)$/;
 /** HTTP sets them itself. */
 const OWN_HEADERS = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade', 'te', 'trailer']);
 
 /** Manifest values before paths and methods are written out; what the schema has passed. */
-export type WrittenManifest = Omit<Manifest, 'main' | 'routes'> & { readonly main?: string; readonly routes?: readonly string[] };
+export type WrittenManifest = Omit<Manifest, 'main' | 'routes' | 'models'> & {
+  readonly main?: string;
+  readonly routes?: readonly string[];
+  readonly models: Readonly<Record<string, ManifestModelOptions & WrittenModelFiles>>;
+};
 
 /** Throws BAD_MANIFEST for the first broken rule. */
 export function checkRules(written: WrittenManifest, text: ManifestText): asserts written is Manifest {
@@ -47,11 +51,9 @@ function checkRoutes(routes: readonly string[] | undefined, text: ManifestText):
 function checkModels(written: WrittenManifest, text: ManifestText): void {
   for (const [binding, model] of Object.entries(written.models)) {
     const path: FieldPath = ['models', binding];
-    if (model.path === undefined) throw text.error(path, `${fieldName(path)}.path is missing. The model's file, such as "digits.onnx"`);
-    checkFilePath(model.path, [...path, 'path'], text);
-    if (!MODEL_EXTENSION.test(model.path)) {
-      throw text.error([...path, 'path'], `${fieldName(path)}.path ${shown(model.path)} is no model file that a backend takes; .onnx or .fake would do`);
-    }
+    if (model.path !== undefined) checkFilePath(model.path, [...path, 'path'], text);
+    for (const [index, variant] of (model.variants ?? []).entries()) checkFilePath(variant.path, [...path, 'variants', index, 'path'], text);
+    checkModelFiles(model, path, text);
     if (model.residency === 'pinned' && model.idleTimeoutMs !== undefined) {
       throw text.error([...path, 'idleTimeoutMs'], `${fieldName(path)}.idleTimeoutMs says when to unload what residency "pinned" keeps for ever; leave out one of them`);
     }

@@ -60,7 +60,7 @@ function demand(error: ErrorObject): string {
     case 'maximum': return `must be at most ${error.params['limit']}`;
     case 'minLength': return 'must not be empty';
     case 'maxLength': return `must have at most ${error.params['limit']} characters`;
-    case 'minItems': return `must have at least ${error.params['limit']} entries`;
+    case 'minItems': return error.params['limit'] === 1 ? 'must not be empty' : `must have at least ${error.params['limit']} entries`;
     case 'maxItems': case 'maxProperties': return `must have at most ${error.params['limit']} entries`;
     case 'uniqueItems': return `names ${shown((error.data as readonly unknown[])[error.params['i']])} twice`;
     case 'enum': return `must be ${(error.schema as readonly unknown[]).map(shown).join(' or ')}`;

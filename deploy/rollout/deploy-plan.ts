@@ -1,5 +1,6 @@
 // What a deploy would do, told without doing it: nothing is sent, stored, loaded or started for it. It refuses what the
 // deploy's check would refuse; models are not read, so a bad one is only found by the deploy.
+import type { PassedVariant } from '../../runtime/records.ts';
 import type { FitPlan } from '../../runtime/residency/fit.ts';
 import type { Share } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
@@ -18,6 +19,8 @@ export interface PlannedPool {
   readonly bytes: number;
   /** `shared`: another version or function has it, loaded already or not. */
   readonly way: 'load' | 'shared';
+  /** Of a model with variants: why not the others. */
+  readonly passed?: readonly PassedVariant[];
 }
 
 export interface DeployPlan {
@@ -35,7 +38,7 @@ export interface DeployPlan {
 }
 
 export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTarget, { readonly kind: 'deploy' }>): Promise<DeployPlan> {
-  const { store, table, residency, slotsDefault } = parts;
+  const { store, table, residency } = parts;
   const { name, version, bundle } = target;
   const { manifest } = bundle;
   const state = stateOf(store.state(), name);
@@ -50,7 +53,7 @@ export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTar
   const isSame = isRunning && goal.shares.length === before.length
     && goal.shares.every((share) => before.some((other) => other.version === share.version && other.percent === share.percent));
   const oldRoutes = new Set((await Promise.all(before.map(async (share) => routesOf(parts, name, share.version)))).flat());
-  const pools = expectedPools({ name, version, folder: '', bundle }, slotsDefault);
+  const pools = expectedPools({ name, version, folder: '', bundle }, parts);
   return {
     function: name,
     version,
@@ -62,7 +65,9 @@ export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTar
       kept: manifest.routes.filter((route) => oldRoutes.has(route)),
       removed: wanted.size > 1 ? [] : [...oldRoutes].filter((route) => !manifest.routes.includes(route)),
     },
-    pools: pools.map(({ binding, path, bytes, key }) => ({ binding, path, bytes, way: declared.has(key) ? 'shared' : 'load' })),
+    pools: pools.map(({ binding, path, bytes, key, variant }) => ({
+      binding, path, bytes, way: declared.has(key) ? 'shared' : 'load', ...(variant === undefined ? {} : { passed: variant.passed }),
+    })),
     isolates: manifest.isolates,
     fit: residency.fit(name, pools),
   };

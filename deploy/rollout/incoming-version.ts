@@ -9,6 +9,7 @@ import { parseRoute } from '../manifest/route.ts';
 import type { Bundle, StoredVersion } from '../store/store.ts';
 import { countOf } from './count-of.ts';
 import { describeFit } from './fit-plan.ts';
+import { describeVariant } from './describe-variant.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { RolloutParts } from './rollout-steps.ts';
@@ -71,7 +72,7 @@ export class IncomingVersion {
     assert(this.#stored !== undefined, 'nothing is stored to plan');
     const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
     // Before models are read, which takes memory too.
-    const fit = residency.fit(this.#name, expectedPools(this.#stored, slotsDefault));
+    const fit = residency.fit(this.#name, expectedPools(this.#stored, { engine, slotsDefault }));
     if (fit.kind === 'reject') throw new PilotlightError('NEVER_FITS', `${this.label} does not fit: ${describeFit(fit)}; ${MORE_ROOM}`);
     using _ = this.#prepare();
     this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault }), {
@@ -80,7 +81,8 @@ export class IncomingVersion {
     const keys = new Set(this.#plan.pools.map(({ spec }) => spec.key));
     const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
     residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);
-    return `${describeFit(fit)}; ${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`;
+    const variants = this.#plan.pools.flatMap(({ binding, variant }) => (variant === undefined ? [] : [describeVariant(binding, variant)]));
+    return [describeFit(fit), `${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`, ...variants].join('; ');
   }
 
   async load(tell: StepTeller): Promise<string> {

@@ -24,7 +24,7 @@ export interface RolloutParts {
   readonly store: Pick<Store, 'addVersion' | 'discard' | 'readVersion' | 'state' | 'commit' | 'collect' | 'secrets'>;
   readonly dataPlane: DataPlane;
   readonly residency: Residency;
-  readonly engine: Pick<EngineControl, 'inspect'>;
+  readonly engine: Pick<EngineControl, 'inspect' | 'capabilities' | 'devices'>;
   readonly clock: Clock;
   /** Told before native code runs for a version for the first time. */
   readonly underway: Pick<Underway, 'prepare'>;

@@ -6,15 +6,20 @@ import { after, before, describe, test } from 'node:test';
 import { bundleOf } from '../../test/support/bundle-of.ts';
 import { FakeEngine } from '../../test/support/fake-engine.ts';
 import { bundleVersion, type Bundle } from '../bundle/bundle.ts';
-import { planVersion } from './version-plan.ts';
+import type { StoredVersion } from '../store/store.ts';
+import { expectedPools, planVersion } from './version-plan.ts';
 
 let folder: string;
 
 before(async () => (folder = await mkdtemp(join(tmpdir(), 'pilotlight-plan-'))));
 after(() => rm(folder, { recursive: true }));
 
-function plan(bundle: Bundle, slotsDefault = 3) {
-  return planVersion({ name: bundle.manifest.name, version: bundleVersion(bundle), folder, bundle }, { engine: new FakeEngine(), slotsDefault });
+function plan(bundle: Bundle, slotsDefault = 3, engine = new FakeEngine()) {
+  return planVersion(storedOf(bundle), { engine, slotsDefault });
+}
+
+function storedOf(bundle: Bundle): StoredVersion {
+  return { name: bundle.manifest.name, version: bundleVersion(bundle), folder, bundle };
 }
 
 async function keyOf(name: string, model: object, slotsDefault = 3): Promise<string | undefined> {
@@ -56,5 +61,47 @@ describe('version plan', () => {
     const [first, second] = await Promise.all(golden.map((one) => one.read()));
     assert.deepEqual([first?.method, first?.path, first?.body], ['GET', '/digits?x=1', undefined]);
     assert.deepEqual([second?.method, Buffer.from(second?.body ?? []).toString()], ['POST', 'hi']);
+  });
+
+  const VARIANTS = { variants: [{ path: 'new.onnx', when: { libraryVersion: '>=1.21' } }, { path: 'gpu.engine' }, { path: 'm.onnx' }] };
+
+  test('of variants the first that fits is planned, and the others are told with their reasons', async () => {
+    const bundle = bundleOf('digits', 'x', { models: { M: VARIANTS } });
+    const engine = new FakeEngine();
+    const { pools: [pool], function: planned } = await plan(bundle, 3, engine);
+    assert.deepEqual([pool?.spec.path, pool?.spec.backend, planned.models[0]?.pool.key], [join(folder, 'm.onnx'), 'onnxruntime', pool?.spec.key]);
+    assert.deepEqual(pool?.variant, { path: 'm.onnx', passed: [
+      { path: 'new.onnx', reason: 'it wants onnxruntime 1.21 or later; this host has 1.20.1' },
+      { path: 'gpu.engine', reason: 'backend tensorrt is not available on this host' },
+    ] });
+    const [expected] = expectedPools(storedOf(bundle), { engine, slotsDefault: 3 });
+    assert.deepEqual([expected?.path, expected?.key, expected?.bytes, expected?.variant], ['m.onnx', pool.spec.key, pool.bytes, pool.variant]);
+  });
+
+  test('a variant shares its pool with a model that names the same file alone, which has no variant', async () => {
+    const { pools: [lone] } = await plan(bundleOf('one', 'x', { models: { M: { path: 'm.onnx' } } }));
+    assert.equal(await keyOf('two', VARIANTS), lone?.spec.key);
+    assert.equal(lone?.variant, undefined);
+  });
+
+  test('another host takes another variant of the same version', async () => {
+    const engine = new FakeEngine();
+    engine.capabilityList = [{ backend: 'onnxruntime', available: true, version: '1.30.0' }];
+    const { pools: [pool] } = await plan(bundleOf('digits', 'x', { models: { M: VARIANTS } }), 3, engine);
+    assert.equal(pool?.variant?.path, 'new.onnx');
+  });
+
+  test('where none fits, nothing is read, and each is told with its reason and what would do', async () => {
+    const engine = new FakeEngine();
+    engine.capabilityList = [{ backend: 'onnxruntime', available: false, reason: 'no library' }];
+    engine.before = (operation) => assert.fail(operation);
+    const bundle = bundleOf('digits', 'x', { models: { M: VARIANTS } });
+    const refused = { code: 'BAD_MODEL', message: 'digits\'s model M: no variant of it fits this host: new.onnx: backend onnxruntime is not available on this host: no library; '
+      + 'gpu.engine: backend tensorrt is not available on this host; m.onnx: backend onnxruntime is not available on this host: no library; '
+      + 'a last variant without "when", whose backend this host has, would do; `pilotlight doctor` and `pilotlight devices` show what it has' };
+    await assert.rejects(plan(bundle, 3, engine), refused);
+    assert.throws(() => expectedPools(storedOf(bundle), { engine, slotsDefault: 3 }), refused);
+    const lone = bundleOf('digits', 'x', { models: { M: { path: 'm.onnx' } } });
+    await assert.rejects(plan(lone, 3, engine), { code: 'LOAD_FAILED', message: /it cannot run on this host: m\.onnx: backend onnxruntime is not/ });
   });
 });

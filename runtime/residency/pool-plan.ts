@@ -1,6 +1,7 @@
 // What residency is told of a pool: what to load, for whom, and how to warm it.
 import type { PoolSpec } from '../engine/port.ts';
 import type { Tensors } from '../engine/tensor.ts';
+import type { TakenVariant } from '../records.ts';
 
 /** One input set to warm with, and what must come out if the manifest's author said so. */
 export interface WarmSample {
@@ -21,6 +22,8 @@ export interface PoolPlan {
   readonly residency: 'lru' | 'pinned';
   /** Unloaded when it was not used for so long; left out: kept until others need the room. */
   readonly idleTimeoutMs?: number;
+  /** Of a model with variants. */
+  readonly variant?: TakenVariant;
   /** What it is expected to hold before it was ever measured. */
   readonly bytes: number;
   readonly warm: {

@@ -1,6 +1,6 @@
 // An engine that does what a test scripts, without threads: loads wait for the test when told to, and every
 // pool that was loaded and not unloaded is counted.
-import type { DeviceInfo, EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult, UsedPool } from '../../runtime/engine/port.ts';
+import type { Capability, DeviceInfo, EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult, UsedPool } from '../../runtime/engine/port.ts';
 import type { Signature, Tensors } from '../../runtime/engine/tensor.ts';
 
 const SIGNATURE: Signature = {
@@ -26,10 +26,11 @@ export class FakeEngine implements EngineControl {
   /** Stamps of last use by key, and those that nobody has asked for yet. */
   readonly #usedMs = new Map<string, number>();
   readonly #untold = new Set<string>();
+  capabilityList: readonly Capability[] = [{ backend: 'onnxruntime', available: true, version: '1.20.1' }, { backend: 'fake', available: true, version: '1' }];
   deviceList: readonly DeviceInfo[] = [{ device: 'cpu', name: 'CPU', backends: ['fake', 'onnxruntime'], totalBytes: 2 ** 40, freeBytes: 2 ** 40 }];
 
-  capabilities(): readonly [] {
-    return [];
+  capabilities(): readonly Capability[] {
+    return this.capabilityList;
   }
 
   devices(): readonly DeviceInfo[] {

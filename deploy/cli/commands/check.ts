@@ -8,7 +8,8 @@ import { countOf } from '../../rollout/count-of.ts';
 import { checkSamples } from '../check-samples.ts';
 import type { HostOptions } from '../find-admin.ts';
 import { formatBytes, formatPath } from '../format.ts';
-import { readSignatures } from '../read-signatures.ts';
+import { describePassed } from '../../rollout/describe-variant.ts';
+import { readModels, signaturesOf, type VariantsHere } from '../read-models.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface CheckOptions extends Pick<HostOptions, 'config'> {
@@ -22,7 +23,10 @@ interface Checked {
   readonly files: number;
   readonly bytes: number;
   readonly goldenRequests: number;
+  /** None of a model that cannot be read here. */
   readonly models: Readonly<Record<string, Signature>>;
+  /** Of models with variants: the one that this machine would take. */
+  readonly variants: Readonly<Record<string, VariantsHere>>;
   readonly warnings: readonly string[];
 }
 
@@ -47,7 +51,8 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
   const absolute = resolve(terminal.folder, folder);
   const { bundle, version, warnings } = await bundleFolder(absolute);
   const { manifest, files } = bundle;
-  const models = await readSignatures(absolute, manifest.models, options, terminal);
+  const read = await readModels(absolute, manifest.models, options, terminal);
+  const models = signaturesOf(read);
   await checkSamples(absolute, bundle, models);
   return {
     folder: formatPath(absolute, terminal.folder),
@@ -56,18 +61,24 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
     files: Object.keys(files).length,
     bytes: Object.values(files).reduce((sum, file) => sum + file.bytes, 0),
     goldenRequests: manifest.warm.length,
-    models,
-    warnings,
+    models: Object.fromEntries(models),
+    variants: Object.fromEntries([...read].flatMap(([binding, { variants }]) => (variants === undefined ? [] : [[binding, variants]]))),
+    warnings: [...warnings, ...[...read.values()].flatMap((one) => one.warnings)],
   };
 }
 
-function show({ folder, label, routes, files, bytes, goldenRequests, models, warnings }: Checked, { out, err, paint }: Terminal): void {
+function show({ folder, label, routes, files, bytes, goldenRequests, models, variants, warnings }: Checked, { out, err, paint }: Terminal): void {
   out(`${paint.good('✓')} ${paint.strong(folder)} is fit to deploy as ${label}\n`);
   out(`  routes   ${routes.join(', ')}\n`);
   out(`  bundle   ${countOf(files, 'file')}, ${formatBytes(bytes)}\n`);
   out(`  golden   ${goldenRequests === 0 ? 'none: the first request of each isolate will be slower' : countOf(goldenRequests, 'request')}\n`);
   for (const [binding, { inputs, outputs }] of Object.entries(models)) {
     out(`  ${binding}: ${inputs.map(describeTensor).join(', ')} -> ${outputs.map(describeTensor).join(', ')}\n`);
+  }
+  for (const [binding, { path, passed }] of Object.entries(variants)) {
+    if (path === undefined) continue;
+    out(`  ${binding}: this machine takes ${path}\n`);
+    for (const one of passed) out(`    not ${describePassed(one)}\n`);
   }
   for (const warning of warnings) err(`${paint.warning('!')} ${warning}\n`);
 }

@@ -8,7 +8,7 @@ import { CliFailure } from '../cli-failure.ts';
 import type { HostOptions } from '../find-admin.ts';
 import { formatPath } from '../format.ts';
 import type { Terminal } from '../terminal.ts';
-import { readSignatures } from '../read-signatures.ts';
+import { readModels, signaturesOf } from '../read-models.ts';
 
 interface TypesOptions extends Pick<HostOptions, 'config'> {
   readonly check?: boolean;
@@ -29,7 +29,7 @@ export function addTypes(program: Command, terminal: Terminal): void {
 
 async function writeTypes(folder: string, options: TypesOptions, terminal: Terminal): Promise<void> {
   const { manifest } = await readManifest(folder);
-  const text = bindingTypes(manifest, new Map(Object.entries(await readSignatures(folder, manifest.models, options, terminal))));
+  const text = bindingTypes(manifest, signaturesOf(await readModels(folder, manifest.models, options, terminal)));
   const file = join(folder, FILE_NAME);
   const shown = formatPath(file, terminal.folder);
   const found = await readFile(file, 'utf8').catch(() => undefined);

@@ -1,0 +1,101 @@
+// Reads what the models of a folder take and give, with the engine in the CLI's own process, and tells which of their variants
+// this machine would take.
+import { join } from 'node:path';
+import type { EngineControl } from '../../runtime/engine/port.ts';
+import type { Signature } from '../../runtime/engine/tensor.ts';
+import { PilotlightError, assert, describeThrown, toPlainError } from '../../runtime/errors.ts';
+import type { PassedVariant } from '../../runtime/records.ts';
+import type { ManifestModel } from '../manifest/manifest.ts';
+import { backendOf, variantsOf } from '../manifest/model-files.ts';
+import { chooseVariant, type VariantChoice } from '../rollout/choose-variant.ts';
+import { findDifference } from './find-difference.ts';
+import { clientConfig, type HostOptions } from './find-admin.ts';
+import { localEngine } from './local-engine.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ReadModel {
+  /** Of the variant that this machine takes, else of the first that it can read; none where it can read none. */
+  readonly signature?: Signature;
+  /** Of a model with variants. */
+  readonly variants?: VariantsHere;
+  readonly warnings: readonly string[];
+}
+
+export interface VariantsHere {
+  /** None: no variant fits this machine. */
+  readonly path?: string;
+  readonly passed: readonly PassedVariant[];
+}
+
+interface Place {
+  readonly engine: Pick<EngineControl, 'capabilities' | 'devices' | 'inspect'>;
+  readonly folder: string;
+  readonly binding: string;
+}
+
+/** By binding. Rejects BAD_MODEL naming binding and file, also where two variants of a model cannot stand for each other. */
+export async function readModels(
+  folder: string, models: Readonly<Record<string, ManifestModel>>, options: Pick<HostOptions, 'config'>, terminal: Terminal,
+): Promise<ReadonlyMap<string, ReadModel>> {
+  const read = new Map<string, ReadModel>();
+  if (Object.keys(models).length === 0) return read;
+  const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
+  for (const [binding, model] of Object.entries(models)) {
+    const place: Place = { engine, folder, binding };
+    read.set(binding, 'variants' in model ? await readVariants(model, place) : { signature: await inspect(place, model.path), warnings: [] });
+  }
+  return read;
+}
+
+export function signaturesOf(models: ReadonlyMap<string, ReadModel>): ReadonlyMap<string, Signature> {
+  return new Map([...models].flatMap(([binding, { signature }]) => (signature === undefined ? [] : [[binding, signature] as const])));
+}
+
+async function readVariants(model: ManifestModel, place: Place): Promise<ReadModel> {
+  const { binding } = place;
+  const { chosen, passed } = chooseVariant(model, { capabilities: place.engine.capabilities(), devices: place.engine.devices() });
+  const found = new Map<string, Signature>();
+  const warnings: string[] = [];
+  if (chosen !== undefined) found.set(chosen.path, await inspect(place, chosen.path));
+  else warnings.push(`model ${binding}: no variant of it fits this machine, so a host here would refuse it: ${describeReasons(passed)}`);
+  for (const { path } of variantsOf(model)) {
+    if (found.has(path) || !hasBackend(place, path)) continue;
+    try {
+      found.set(path, await inspect(place, path));
+    } catch (error) {
+      warnings.push(`${describeThrown(error)}; this machine would not take it`);
+    }
+  }
+  refuseDifferences(binding, found);
+  const [signature] = found.values();
+  return { ...(signature === undefined ? {} : { signature }), variants: { ...(chosen === undefined ? {} : { path: chosen.path }), passed }, warnings };
+}
+
+function describeReasons(passed: VariantChoice['passed']): string {
+  return passed.map(({ path, reason }) => `${path}: ${reason}`).join('; ');
+}
+
+/** The handler is written for one signature, whichever variant a host takes. */
+function refuseDifferences(binding: string, found: ReadonlyMap<string, Signature>): void {
+  const [first, ...others] = [...found];
+  for (const [path, signature] of others) {
+    if (first === undefined) return;
+    const difference = findDifference(first[1], signature);
+    if (difference === undefined) continue;
+    throw new PilotlightError('BAD_MODEL', `model ${binding}: its variants ${first[0]} and ${path} cannot stand for each other: ${difference}; export both from one model`);
+  }
+}
+
+function hasBackend({ engine }: Place, path: string): boolean {
+  return engine.capabilities().some(({ backend, available }) => available && backend === backendOf(path));
+}
+
+async function inspect({ engine, folder, binding }: Place, path: string): Promise<Signature> {
+  const backend = backendOf(path);
+  assert(backend !== undefined && backend !== 'tensorrt', `${path} is read although no backend here takes it`);
+  try {
+    return await engine.inspect(join(folder, path), backend);
+  } catch (error) {
+    throw new PilotlightError(toPlainError(error, 'BAD_MODEL').code, `model ${binding} (${path}): ${describeThrown(error)}`, { cause: error });
+  }
+}
