@@ -86,8 +86,9 @@ export interface EvictionRecord {
   readonly bytes: number;
   /** Since its last use. */
   readonly idleMs: number;
-  /** When its bytes were back. */
-  readonly atMs: number;
+  /** From its closing to jobs until its bytes were back. */
+  readonly startMs: number;
+  readonly endMs: number;
 }
 
 /** One load of a pool, from the ask to open (or failed). */

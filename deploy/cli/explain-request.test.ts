@@ -5,7 +5,7 @@ import { explainRequest } from './explain-request.ts';
 
 describe('why', () => {
   test('a joined request tells whose load it waited for, and whom that pushed out', () => {
-    const evicted = [{ pool: 'q', function: 'other', binding: 'M', reason: 'room', for: 'digits', bytes: 8 * 2 ** 20, idleMs: 40_000, atMs: 1001 } as const];
+    const evicted = [{ pool: 'q', function: 'other', binding: 'M', reason: 'room', for: 'digits', bytes: 8 * 2 ** 20, idleMs: 40_000, startMs: 1000, endMs: 1001 } as const];
     const load = loadRecord({ loadId: 'load', evicted });
     const run = runRecord({ start: 'joined', loadId: 'load', acquireMs: 1000, submittedMs: 1812, startedMs: 1812, endedMs: 1815 });
     const lines = explainRequest(requestRecord({ start: 'joined', runs: [run] }), [load]).slice(1);

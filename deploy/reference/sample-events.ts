@@ -20,7 +20,7 @@ const load: LoadRecord = {
 
 export const SAMPLE_LOADS: readonly LoadRecord[] = [load, { ...load, errorCode: 'BAD_MODEL' }];
 
-export const SAMPLE_EVICTION: EvictionRecord = { pool: 'sample', function: 'digits', binding: 'DIGITS', reason: 'room', bytes: 1, idleMs: 1, atMs: 1 };
+export const SAMPLE_EVICTION: EvictionRecord = { pool: 'sample', function: 'digits', binding: 'DIGITS', reason: 'room', bytes: 1, idleMs: 1, startMs: 1, endMs: 1 };
 
 export const SAMPLE_DEVICE: DeviceLedger = { device: 'cpu', reservedBytes: 0, freeBytes: 1, driftBytes: 0, thrashing: false };
 

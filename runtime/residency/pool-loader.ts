@@ -193,7 +193,7 @@ export class PoolLoader {
     const { clock } = this.#options;
     const startMs = clock.nowMs();
     await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from });
-    if (clock.nowMs() > startMs) steps.push({ name: 'room', startMs, endMs: clock.nowMs() });
+    if (clock.nowMs() > startMs || this.#evictedFor.has(pool.key)) steps.push({ name: 'room', startMs, endMs: clock.nowMs() });
   }
 
   /** Now it counts as resident: it may be used, and given up. */
@@ -276,19 +276,19 @@ export class PoolLoader {
     const { clock, onEvict } = this.#options;
     const { ledger, thrash } = this.#device(pool.plan);
     const bytes = ledger.bytesOf(pool.key);
+    const startMs = clock.nowMs();
     pool.unload = this.unload(pool).finally(() => (pool.unload = undefined));
     await pool.unload;
-    const nowMs = clock.nowMs();
-    if (wanting !== undefined) thrash.givenUp(pool.key, nowMs);
+    const endMs = clock.nowMs();
+    if (wanting !== undefined) thrash.givenUp(pool.key, endMs);
     const { function: name, binding } = pool.plan;
     const record: EvictionRecord = {
-      pool: pool.key, function: name, binding, bytes, idleMs: nowMs - usedMs, atMs: nowMs,
+      pool: pool.key, function: name, binding, bytes, idleMs: startMs - usedMs, startMs, endMs,
       ...(wanting === undefined ? { reason: 'idle' } : { reason: 'room', for: describePool(wanting) }),
     };
     if (wanting !== undefined) this.#evictedFor.set(wanting.key, [...(this.#evictedFor.get(wanting.key) ?? []), record]);
     onEvict(record);
   }
-
 
   #device({ spec: { device } }: PoolPlan): Device {
     const found = this.#devices.get(device);

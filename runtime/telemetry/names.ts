@@ -18,6 +18,8 @@ export const ATTRIBUTES = {
   pool: 'pilotlight.pool',
   kind: 'pilotlight.kind',
   reason: 'pilotlight.reason',
+  bytes: 'pilotlight.bytes',
+  idleSeconds: 'pilotlight.idle_seconds',
   step: 'pilotlight.step',
   state: 'pilotlight.state',
   shape: 'pilotlight.shape',

@@ -1,7 +1,7 @@
 // Turns what happened into spans, after it has happened: pure, so that the waterfall a person reads and the
 // spans that are exported are the same thing. Nesting is that of the reference on telemetry:
 // `POST /digits` > `isolate` > `start`, `invoke digits` > `acquire` > (`load` > `warm`), `queue`, `execute`.
-import type { LoadRecord, RequestRecord, RolloutRecord, RunRecord } from '../records.ts';
+import type { EvictionRecord, LoadRecord, RequestRecord, RolloutRecord, RunRecord } from '../records.ts';
 import { ATTRIBUTES as A } from './names.ts';
 
 export interface SpanLink {
@@ -71,7 +71,7 @@ function waitSpan({ wait, function: name = '' }: RequestRecord, findStart: FindS
 }
 
 function loadSpan(record: LoadRecord): Span {
-  const steps = record.steps.map((step) => span(step.name, step.startMs, step.endMs));
+  const steps = record.steps.map((step) => span(step.name, step.startMs, step.endMs, { children: step.name === 'room' ? record.evicted.map(evictSpan) : [] }));
   const warm = record.warm.map((run) => span('run', run.startMs, run.endMs, { attributes: { [A.slot]: run.slot, [A.shape]: run.shape } }));
   const first = record.warm[0];
   const last = record.warm.at(-1);
@@ -81,6 +81,15 @@ function loadSpan(record: LoadRecord): Span {
     attributes: { [A.faasName]: record.function, [A.binding]: record.binding, [A.pool]: record.pool, [A.reason]: record.reason },
     ...(record.errorCode === undefined ? {} : { error: record.errorCode }),
     children: [...steps, ...warmSpans],
+  });
+}
+
+function evictSpan(record: EvictionRecord): Span {
+  return span('evict', record.startMs, record.endMs, {
+    attributes: {
+      [A.faasName]: record.function, [A.binding]: record.binding, [A.pool]: record.pool, [A.reason]: record.reason,
+      [A.bytes]: record.bytes, [A.idleSeconds]: record.idleMs / 1000,
+    },
   });
 }
 

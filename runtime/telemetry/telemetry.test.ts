@@ -46,6 +46,18 @@ describe('telemetry', () => {
     assert.deepEqual(joined?.root.children[0]?.children[0]?.links, [{ traceId: '1'.repeat(32), spanId: loadId }]);
   });
 
+  test('a load that had to wait for room holds the evictions that made it', () => {
+    const { telemetry, exported, meter } = setUp();
+    const eviction = { pool: 'q', function: 'other', binding: 'M', reason: 'room', for: 'digits', bytes: 2 ** 20, idleMs: 40_000, startMs: 1000, endMs: 1004 } as const;
+    telemetry.load(loadRecord({ steps: [{ name: 'room', startMs: 1000, endMs: 1005 }], warm: [], evicted: [eviction] }));
+    meter.record(requestRecord({ start: 'cold', runs: [runRecord({ start: 'cold', loadId: '3'.repeat(16) })] }));
+    meter.flush();
+    const load = exported[0]?.root.children[0]?.children[0]?.children[0];
+    assert.deepEqual(load && namesOf(load), { load: [{ room: ['evict'] }] });
+    const { [ATTRIBUTES.reason]: reason, [ATTRIBUTES.idleSeconds]: idle } = load?.children[0]?.children[0]?.attributes ?? {};
+    assert.deepEqual([reason, idle], ['room', 40]);
+  });
+
   test('the request that an isolate was started for holds the start, one that waited for it links to it', () => {
     const { telemetry, exported, meter } = setUp();
     const startId = '5'.repeat(16);
