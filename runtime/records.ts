@@ -80,7 +80,8 @@ export interface EvictionRecord {
   readonly pool: string;
   readonly function: string;
   readonly binding: string;
-  readonly reason: 'room' | 'idle';
+  /** `rollout`: its version made room for the one that replaces it, or the other way round where that failed. */
+  readonly reason: 'room' | 'idle' | 'rollout';
   /** Whose load needed the room, for people. */
   readonly for?: string;
   readonly bytes: number;

@@ -9,6 +9,7 @@ import { readSecrets } from './read-secrets.ts';
 import { goalOf } from './rollout-goal.ts';
 import type { RolloutParts } from './rollout-steps.ts';
 import { stateOf, type RolloutTarget } from './rollout-target.ts';
+import { versionId } from './version-id.ts';
 import { expectedPools } from './version-plan.ts';
 
 export interface PlannedPool {
@@ -69,7 +70,7 @@ export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTar
       binding, path, bytes, way: declared.has(key) ? 'shared' : 'load', ...(variant === undefined ? {} : { passed: variant.passed }),
     })),
     isolates: manifest.isolates,
-    fit: residency.fit(name, pools),
+    fit: residency.fit(before.map((share) => share.version).filter((one) => !wanted.has(one)).map((one) => versionId(name, one)), pools),
   };
 }
 

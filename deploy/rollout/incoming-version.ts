@@ -67,12 +67,13 @@ export class IncomingVersion {
     return `${countOf(files.length, 'file')}, ${(files.reduce((sum, { bytes }) => sum + bytes, 0) / 1024).toFixed(0)} KiB`;
   }
 
-  async plan(): Promise<string> {
+  /** `leaving`: the versions that it comes in the place of. */
+  async plan(leaving: readonly string[]): Promise<string> {
     const { engine, slotsDefault, residency, clock, signal } = this.#parts;
     assert(this.#stored !== undefined, 'nothing is stored to plan');
     const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
     // Before models are read, which takes memory too.
-    const fit = residency.fit(this.#name, expectedPools(this.#stored, { engine, slotsDefault }));
+    const fit = residency.fit(leaving, expectedPools(this.#stored, { engine, slotsDefault }));
     if (fit.kind === 'reject') throw new PilotlightError('NEVER_FITS', `${this.label} does not fit: ${describeFit(fit)}; ${MORE_ROOM}`);
     using _ = this.#prepare();
     this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault }), {

@@ -18,6 +18,7 @@ import { noFunction, stateOf, type RolloutTarget } from './rollout-target.ts';
 import type { Deployment, ServingTable } from './serving-table.ts';
 import { describeShares, sharesAmong } from './shares.ts';
 import type { StepTeller } from './step-teller.ts';
+import { versionId } from './version-id.ts';
 import { tidied } from './within.ts';
 
 export interface RolloutParts {
@@ -80,7 +81,7 @@ export class RolloutSteps {
   readonly run: Readonly<Record<StepName, Step>> = {
     check: (tell) => this.#check(tell),
     store: () => this.#each((one) => one.store()),
-    plan: () => this.#each((one) => one.plan()),
+    plan: () => this.#each((one) => one.plan(this.#leaving())),
     load: (tell) => this.#each((one) => one.load(tell)),
     warm: () => this.#each((one) => one.warm()),
     isolates: () => this.#each((one) => one.startIsolates()),
@@ -169,6 +170,12 @@ export class RolloutSteps {
     const shares = sharesAmong(this.shares, new Set(known.keys()));
     const versions = shares.flatMap(({ version }) => known.get(version) ?? []);
     return versions.length === 0 ? undefined : { versions, shares };
+  }
+
+  /** Version ids of those that run and are in the goal no more. */
+  #leaving(): readonly string[] {
+    const kept = new Set(this.shares.map(({ version }) => version));
+    return [...this.#running().keys()].filter((version) => !kept.has(version)).map((version) => versionId(this.#target.name, version));
   }
 
   #running() {

@@ -4,11 +4,14 @@
 export type FitPlan =
   /** All fit: nothing has to go before the new version is warm. */
   | { readonly kind: 'overlap' }
-  /** All fit once these pools, of other functions, are given up. */
+  /** All fit once these pools, of versions that stay, are given up; where that is still too little, the new ones take turns. */
   | { readonly kind: 'evict'; readonly pools: readonly string[] }
-  /** Only without what the function has loaded now: its old version's models go for the new one's, and callers of the old one wait. */
-  | { readonly kind: 'drain first' }
-  /** The new ones do not fit at all: too large for the device, or for what is not pinned. */
+  /**
+   * Only in the place of what leaving versions have loaded, so these pools go before the new ones are loaded and callers wait meanwhile,
+   * for about `gapMs` (left out: nothing is known of how long loads take).
+   */
+  | { readonly kind: 'drain first'; readonly pools: readonly string[]; readonly gapMs?: number }
+  /** The new ones do not fit at all: too large for the device, or for what pinned pools of versions that stay leave of it. */
   | { readonly kind: 'reject'; readonly what: string; readonly needBytes: number; readonly haveBytes: number };
 
 /** A pool that the version wants. */
@@ -17,6 +20,8 @@ export interface WantedPool {
   readonly binding: string;
   readonly bytes: number;
   readonly pinned: boolean;
+  /** What its last load took, if there was one. */
+  readonly loadMs?: number;
 }
 
 /** A pool that is on the device. */
@@ -25,9 +30,11 @@ export interface PresentPool {
   /** For people: `digits' model DIGITS`. */
   readonly name: string;
   readonly bytes: number;
+  /** What its load took. */
+  readonly loadMs: number;
   readonly pinned: boolean;
-  /** Declared by other functions than the one that is asked for. */
-  readonly isOthers: boolean;
+  /** Declared by a version that does not leave. */
+  readonly stays: boolean;
 }
 
 export interface FitSnapshot {
@@ -41,23 +48,44 @@ export interface FitSnapshot {
 export function planFit({ wanted, present, budgetBytes, freeBytes }: FitSnapshot): FitPlan {
   const wantedKeys = new Set(wanted.map(({ key }) => key));
   const presentKeys = new Set(present.map(({ key }) => key));
-  const others = present.filter(({ key, isOthers }) => isOthers && !wantedKeys.has(key));
-  const haveBytes = budgetBytes - bytesOf(others.filter(({ pinned }) => pinned));
+  const beside = present.filter(({ key }) => !wantedKeys.has(key));
+  const haveBytes = budgetBytes - bytesOf(beside.filter(({ pinned, stays }) => pinned && stays));
   const pinned = wanted.filter((pool) => pool.pinned);
   const tooLarge = [...wanted].sort((a, b) => b.bytes - a.bytes).find(({ bytes }) => bytes > haveBytes);
   if (tooLarge !== undefined) return { kind: 'reject', what: tooLarge.binding, needBytes: tooLarge.bytes, haveBytes };
   if (bytesOf(pinned) > haveBytes) {
     return { kind: 'reject', what: pinned.map(({ binding }) => binding).join(', '), needBytes: bytesOf(pinned), haveBytes };
   }
-  let missingBytes = bytesOf(wanted.filter(({ key }) => !presentKeys.has(key))) - freeBytes;
+  const missing = wanted.filter(({ key }) => !presentKeys.has(key));
+  const missingBytes = bytesOf(missing) - freeBytes;
   if (missingBytes <= 0) return { kind: 'overlap' };
-  const given: string[] = [];
-  for (const { name, bytes } of others.filter((pool) => !pool.pinned)) {
-    given.push(name);
-    missingBytes -= bytes;
-    if (missingBytes <= 0) return { kind: 'evict', pools: given };
-  }
-  return { kind: 'drain first' };
+  const [leaving, others] = [beside.filter(({ stays }) => !stays), beside.filter((pool) => pool.stays && !pool.pinned)];
+  const fromOthers = givenUp(others, missingBytes);
+  if (leaving.length === 0 || bytesOf(fromOthers) >= missingBytes) return { kind: 'evict', pools: namesOf(fromOthers) };
+  const gapMs = expectedLoadMs(missing, leaving);
+  return { kind: 'drain first', pools: namesOf(givenUp([...leaving, ...others], missingBytes)), ...(gapMs === undefined ? {} : { gapMs }) };
+}
+
+/** By what each took before, or else by how fast the pools were loaded that it comes in the place of. */
+function expectedLoadMs(missing: readonly WantedPool[], measured: readonly PresentPool[]): number | undefined {
+  const [bytes, loadMs] = [bytesOf(measured), measured.reduce((sum, pool) => sum + pool.loadMs, 0)];
+  const isKnown = bytes > 0 && loadMs > 0;
+  if (!isKnown && missing.some((pool) => pool.loadMs === undefined)) return undefined;
+  return Math.round(missing.reduce((sum, pool) => sum + (pool.loadMs ?? (pool.bytes * loadMs) / bytes), 0));
+}
+
+/** The first of them that bring so many bytes; all where they bring less. */
+function givenUp(pools: readonly PresentPool[], bytes: number): readonly PresentPool[] {
+  let left = bytes;
+  return pools.filter((pool) => {
+    const isNeeded = left > 0;
+    if (isNeeded) left -= pool.bytes;
+    return isNeeded;
+  });
+}
+
+function namesOf(pools: readonly PresentPool[]): readonly string[] {
+  return pools.map(({ name }) => name);
 }
 
 function bytesOf(pools: readonly { readonly bytes: number }[]): number {

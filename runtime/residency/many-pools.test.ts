@@ -64,6 +64,49 @@ describe('many pools on little memory', () => {
     assert.deepEqual([...engine.loaded], ['a', 'c']);
   });
 
+  test('what a load comes in the place of goes before all others, pinned and fresh as it is, and is told as a rollout', async () => {
+    const pools = { old: { mib: 1, residency: 'pinned' }, other: { mib: 1 }, next: { mib: 1, residency: 'pinned' } } as const;
+    const { engine, residency, use, evictions } = setUp({ budgetMib: 2, residencyMinMs: 60_000, pools });
+    for (const key of ['other', 'old']) await use(key);
+    const load = residency.ensure('next', { reason: 'deploy', function: 'next', binding: 'M', inPlaceOf: ['old@1'] });
+    engine.onLoad = () => assert.deepEqual([...engine.loaded], ['other']);
+    assert.equal((await load).start, 'cold');
+    assert.deepEqual(evictions.map(({ pool, reason, for: forWhom }) => [pool, reason, forWhom]), [['old', 'rollout', 'next\'s model M']]);
+  });
+
+  test('what a load comes in the place of stays while it is not needed', async () => {
+    const { engine, residency, use } = setUp({ budgetMib: 3, pools: { old: { mib: 1 }, other: { mib: 1 }, next: { mib: 1 }, more: { mib: 1 } } });
+    for (const key of ['other', 'old']) await use(key);
+    await residency.ensure('next', { reason: 'deploy', function: 'next', binding: 'M', inPlaceOf: ['old@1'] });
+    assert.deepEqual([...engine.loaded], ['other', 'old', 'next']);
+    await residency.ensure('more', { reason: 'deploy', function: 'more', binding: 'M', inPlaceOf: ['old@1'] });
+    assert.deepEqual([...engine.loaded], ['other', 'next', 'more']);
+  });
+
+  test('a held one is waited for, and nothing is given up when it is not let go', async () => {
+    const { engine, clock, residency, use } = setUp({ budgetMib: 1, pools: { old: { mib: 1, residency: 'pinned' }, next: { mib: 1 } } });
+    await use('old');
+    engine.held.add('old');
+    const ask = { reason: 'deploy', function: 'next', binding: 'M', inPlaceOf: ['old@1'] } as const;
+    const refused = residency.ensure('next', ask);
+    refused.catch(() => {});
+    await settled();
+    for (let waitedMs = 0; waitedMs <= 10_000; waitedMs += 20) {
+      clock.advance(20);
+      await settled();
+    }
+    await assert.rejects(refused, { code: 'NO_MEMORY', message: /nobody let go/ });
+    engine.held.clear();
+    assert.equal((await residency.ensure('next', ask)).start, 'cold');
+    assert.deepEqual([...engine.loaded], ['next']);
+  });
+
+  test('what versions have on the devices is told, pinned ones first', async () => {
+    const { residency, use } = setUp({ budgetMib: 3, pools: { a: { mib: 1 }, b: { mib: 1, residency: 'pinned' }, c: { mib: 1 } } });
+    for (const key of ['a', 'b']) await use(key);
+    assert.deepEqual(residency.residentOf(['a@1', 'b@1', 'c@1']).map(({ spec }) => spec.key), ['b', 'a']);
+  });
+
   test('the load that needed the room tells whom it pushed out', async () => {
     const { clock, use } = setUp({ budgetMib: 1, pools: { a: { mib: 1 }, b: { mib: 1 } } });
     await use('a');

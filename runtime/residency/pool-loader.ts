@@ -8,7 +8,7 @@ import { planFit, type FitPlan, type WantedPool } from './fit.ts';
 import { IdleWatch, type IdlePool } from './idle-watch.ts';
 import { Ledger, totalBytes, type LedgerView } from './ledger.ts';
 import type { PoolPlan } from './pool-plan.ts';
-import { describePool, idleTimeoutMs, isPinned, move, type Pool } from './pool.ts';
+import { describePool, idleTimeoutMs, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
 import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
 import { ThrashWatch } from './thrash.ts';
 import { UseOrder, type OrderRule } from './use-order.ts';
@@ -43,12 +43,15 @@ export interface LoadOrder {
   readonly function: string;
   readonly binding: string;
   readonly timeoutMs: number;
+  /** Pools of these versions alone go first. */
+  readonly inPlaceOf: ReadonlySet<string>;
   readonly onWarm: (record: WarmRecord) => void;
 }
 
 interface Bringing {
   readonly deadlineMs: number;
   readonly from: NeedOptions['from'];
+  readonly replaces: NeedOptions['replaces'];
   readonly steps: LoadRecord['steps'][number][];
   readonly onRun: (record: WarmRecord) => void;
 }
@@ -88,17 +91,20 @@ export class PoolLoader {
     });
   }
 
-  fit(functionName: string, wanted: readonly WantedPool[]): FitPlan {
+  fit(leaving: ReadonlySet<string>, wanted: readonly WantedPool[]): FitPlan {
     const { pools } = this.#options;
     const device = this.#devices.get('cpu');
     assert(device !== undefined, 'there is no budget for the CPU');
     const { ledger, order } = device;
     const present = [...order.leastFirst()].flatMap((key) => {
       const pool = pools.get(key);
-      const isOthers = pool !== undefined && [...pool.plans.values()].some((plan) => plan.function !== functionName);
-      return pool === undefined ? [] : [{ key, name: describePool(pool), bytes: ledger.bytesOf(key), pinned: isPinned(pool), isOthers }];
+      if (pool === undefined) return [];
+      return [{ key, name: describePool(pool), bytes: ledger.bytesOf(key), loadMs: pool.loadMs, pinned: isPinned(pool), stays: !isOnlyOf(pool, leaving) }];
     });
-    const measured = wanted.map((one) => ({ ...one, bytes: pools.get(one.key)?.knownBytes ?? one.bytes }));
+    const measured = wanted.map((one) => {
+      const { knownBytes = one.bytes, loadMs = 0 } = pools.get(one.key) ?? {};
+      return { ...one, bytes: knownBytes, ...(loadMs > 0 ? { loadMs } : {}) };
+    });
     return planFit({ wanted: measured, present, budgetBytes: ledger.budgetBytes, freeBytes: ledger.freeBytes });
   }
 
@@ -126,7 +132,7 @@ export class PoolLoader {
     };
     try {
       // What a restart loads ahead of traffic must not push out what it has just loaded.
-      await this.#bring(pool, order, { deadlineMs: startMs + order.timeoutMs, from: reason === 'restart' ? 'free' : 'others', steps, onRun });
+      await this.#bring(pool, order, { deadlineMs: startMs + order.timeoutMs, from: reason === 'restart' ? 'free' : 'others', replaces: this.#replacedBy(order), steps, onRun });
       const record = { ...told, endMs: clock.nowMs(), ...past() };
       this.#settle(pool, plan, record);
       onLoad(record);
@@ -189,10 +195,18 @@ export class PoolLoader {
     pool.signature = loaded.signature;
   }
 
-  async #reserve(pool: Pool, plan: PoolPlan, bytes: number, { deadlineMs, steps, from }: Bringing): Promise<void> {
+  #replacedBy({ inPlaceOf }: LoadOrder): NeedOptions['replaces'] {
+    if (inPlaceOf.size === 0) return undefined;
+    return (key) => {
+      const pool = this.#options.pools.get(key);
+      return pool !== undefined && isOnlyOf(pool, inPlaceOf);
+    };
+  }
+
+  async #reserve(pool: Pool, plan: PoolPlan, bytes: number, { deadlineMs, steps, from, replaces }: Bringing): Promise<void> {
     const { clock } = this.#options;
     const startMs = clock.nowMs();
-    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from });
+    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from, replaces });
     if (clock.nowMs() > startMs || this.#evictedFor.has(pool.key)) steps.push({ name: 'room', startMs, endMs: clock.nowMs() });
   }
 
@@ -238,7 +252,7 @@ export class PoolLoader {
       // One that leaves already, because nobody declares it any more, goes by itself.
       retire: (key) => (get(key).unload !== undefined || engine.retire(key) === 'busy' ? 'busy' : 'retired'),
       reopen: (key) => engine.open(key),
-      evict: (key, { usedMs, forKey }) => this.#evict(get(key), usedMs, get(forKey)),
+      evict: (key, { usedMs, forKey, reason }) => this.#evict(get(key), usedMs, { pool: get(forKey), reason }),
     };
   }
 
@@ -271,8 +285,8 @@ export class PoolLoader {
     else pinned.delete(pool.key);
   }
 
-  /** Retired already. `wanting`: whose load needs the room. */
-  async #evict(pool: Pool, usedMs: number, wanting?: Pool): Promise<void> {
+  /** Retired already. `wanting`: whose load needs the room, and why it may have this. */
+  async #evict(pool: Pool, usedMs: number, wanting?: { readonly pool: Pool; readonly reason: 'room' | 'rollout' }): Promise<void> {
     const { clock, onEvict } = this.#options;
     const { ledger, thrash } = this.#device(pool.plan);
     const bytes = ledger.bytesOf(pool.key);
@@ -280,13 +294,13 @@ export class PoolLoader {
     pool.unload = this.unload(pool).finally(() => (pool.unload = undefined));
     await pool.unload;
     const endMs = clock.nowMs();
-    if (wanting !== undefined) thrash.givenUp(pool.key, endMs);
+    if (wanting?.reason === 'room') thrash.givenUp(pool.key, endMs);
     const { function: name, binding } = pool.plan;
     const record: EvictionRecord = {
       pool: pool.key, function: name, binding, bytes, idleMs: startMs - usedMs, startMs, endMs,
-      ...(wanting === undefined ? { reason: 'idle' } : { reason: 'room', for: describePool(wanting) }),
+      ...(wanting === undefined ? { reason: 'idle' } : { reason: wanting.reason, for: describePool(wanting.pool) }),
     };
-    if (wanting !== undefined) this.#evictedFor.set(wanting.key, [...(this.#evictedFor.get(wanting.key) ?? []), record]);
+    if (wanting !== undefined) this.#evictedFor.set(wanting.pool.key, [...(this.#evictedFor.get(wanting.pool.key) ?? []), record]);
     onEvict(record);
   }
 

@@ -72,6 +72,11 @@ export function isOrphan(pool: Pool): boolean {
   return pool.plans.size === 0;
 }
 
+/** Whether nobody but these versions declares it. */
+export function isOnlyOf({ plans }: Pool, versionIds: ReadonlySet<string>): boolean {
+  return [...plans.keys()].every((id) => versionIds.has(id));
+}
+
 export function newestPlan(pool: Pool): PoolPlan {
   return [...pool.plans.values()].at(-1) ?? pool.plan;
 }

@@ -25,6 +25,8 @@ export interface Ask {
   readonly onWarm?: (record: WarmRecord) => void;
   /** The pool must have been warmed, and its answers checked, by these samples too, also when it is resident already. */
   readonly provenBy?: PoolPlan;
+  /** `name@version` of those that make room for it: what nobody else declares goes first, also what is pinned or fresh. */
+  readonly inPlaceOf?: readonly string[];
 }
 
 export interface Ensured {
@@ -59,8 +61,10 @@ export interface Residency {
   forget(versionId: string): Promise<void>;
   pools(): readonly PoolView[];
   devices(): readonly DeviceState[];
-  /** Whether a version of the function with these pools would have room beside what is there now. */
-  fit(functionName: string, wanted: readonly WantedPool[]): FitPlan;
+  /** What these versions have on the devices, pinned ones first: what has to come back when they shall be as they were. */
+  residentOf(versionIds: readonly string[]): readonly PoolPlan[];
+  /** Whether these pools would have room beside what is there now. `leaving`: `name@version` of those that they come in the place of. */
+  fit(leaving: readonly string[], wanted: readonly WantedPool[]): FitPlan;
 }
 
 export interface ResidencyOptions {
@@ -157,8 +161,13 @@ export class PoolResidency implements Residency {
     return this.#loader.devices();
   }
 
-  fit(functionName: string, wanted: readonly WantedPool[]): FitPlan {
-    return this.#loader.fit(functionName, wanted);
+  residentOf(versionIds: readonly string[]): readonly PoolPlan[] {
+    const plans = [...this.#pools.values()].filter(({ state }) => state === 'resident').flatMap(({ plans: all }) => versionIds.flatMap((id) => all.get(id) ?? []).slice(0, 1));
+    return [...plans.filter(({ residency }) => residency === 'pinned'), ...plans.filter(({ residency }) => residency !== 'pinned')];
+  }
+
+  fit(leaving: readonly string[], wanted: readonly WantedPool[]): FitPlan {
+    return this.#loader.fit(new Set(leaving), wanted);
   }
 
   /** Statistics of loaded pools under the names that people know them by. */
@@ -216,9 +225,9 @@ export class PoolResidency implements Residency {
 
   async #load(pool: Pool, ask: Ask, loadId: string): Promise<LoadRecord> {
     const { clock, loadTimeoutMs } = this.#options;
-    const { reason, function: name, binding, timeoutMs = loadTimeoutMs, onWarm = () => {} } = ask;
+    const { reason, function: name, binding, timeoutMs = loadTimeoutMs, inPlaceOf = [], onWarm = () => {} } = ask;
     try {
-      return await this.#loader.load(pool, { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, onWarm });
+      return await this.#loader.load(pool, { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, inPlaceOf: new Set(inPlaceOf), onWarm });
     } catch (error) {
       if (!isLackOfRoom(error)) {
         const count = (pool.failure?.count ?? 0) + 1;

@@ -18,7 +18,7 @@ export interface Tenants {
   retire(key: string): 'retired' | 'busy';
   reopen(key: string): void;
   /** One that is retired and was last used at the stamp `usedMs`. Resolves when its memory is back and it has no place in ledger and order any more. */
-  evict(key: string, why: { readonly usedMs: number; readonly forKey: string }): Promise<void>;
+  evict(key: string, why: { readonly usedMs: number; readonly forKey: string; readonly reason: 'room' | 'rollout' }): Promise<void>;
 }
 
 export interface RoomOptions {
@@ -33,6 +33,7 @@ interface Need {
   readonly bytes: number;
   readonly name: string;
   readonly from: NeedOptions['from'];
+  readonly replaces: NeedOptions['replaces'];
   readonly late: Timer;
   readonly grant: () => void;
   readonly refuse: (error: PilotlightError) => void;
@@ -49,6 +50,8 @@ export interface NeedOptions {
   readonly limitMs: number;
   /** `free`: nothing is given up for it. */
   readonly from: 'free' | 'others';
+  /** What it comes in the place of goes before all others, also what is pinned or fresh. */
+  readonly replaces?: ((key: string) => boolean) | undefined;
 }
 
 /** A handler may hold a lease for ever; its room is not waited for that long. */
@@ -70,10 +73,10 @@ export class DeviceRoom {
   }
 
   /** Resolves when the bytes are reserved in the ledger. Rejects NEVER_FITS, and NO_MEMORY when nothing lets go within the limit. */
-  make(key: string, { bytes, name, limitMs, from }: NeedOptions): Promise<void> {
+  make(key: string, { bytes, name, limitMs, from, replaces }: NeedOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const late = this.#options.clock.after(limitMs, () => this.#refuse(need, this.#full(need, `its turn did not come within ${Math.round(limitMs)} ms`)));
-      const need: Need = { key, bytes, name, from, late, grant: resolve, refuse: reject, state: 'waiting', heldSinceMs: undefined };
+      const need: Need = { key, bytes, name, from, replaces, late, grant: resolve, refuse: reject, state: 'waiting', heldSinceMs: undefined };
       this.#needs.push(need);
       this.changed();
     });
@@ -127,20 +130,22 @@ export class DeviceRoom {
     return need.heldSinceMs !== undefined && nowMs - need.heldSinceMs >= HOLDERS_WAIT_MS;
   }
 
-  #decide({ bytes }: Need, busy: ReadonlySet<string>): RoomDecision {
+  #decide({ bytes, replaces }: Need, busy: ReadonlySet<string>): RoomDecision {
     const { ledger, tenants } = this.#options;
     tenants.refresh();
     const { freeBytes, budgetBytes, reservedBytes } = ledger;
-    const pinnedBytes = [...tenants.pinned()].reduce((sum, key) => sum + ledger.bytesOf(key), 0);
-    return decideRoom({ needBytes: bytes, freeBytes, budgetBytes, pinnedBytes, loadingBytes: reservedBytes, candidates: this.#candidates(busy) });
+    const pinnedBytes = [...tenants.pinned()].reduce((sum, key) => (replaces?.(key) === true ? sum : sum + ledger.bytesOf(key)), 0);
+    return decideRoom({ needBytes: bytes, freeBytes, budgetBytes, pinnedBytes, loadingBytes: reservedBytes, candidates: this.#candidates(busy, replaces) });
   }
 
-  *#candidates(busy: ReadonlySet<string>): Generator<Candidate> {
+  *#candidates(busy: ReadonlySet<string>, replaces: Need['replaces']): Generator<Candidate> {
     const { ledger, order, tenants, clock } = this.#options;
     const nowMs = clock.nowMs();
+    const replaced = replaces === undefined ? [] : [...order.leastFirst()].filter(replaces);
+    for (const key of replaced) yield { key, bytes: ledger.bytesOf(key), ...(busy.has(key) ? { stays: 'held' } : {}) };
     for (const key of order.leastFirst()) {
       const { pinned, freshUntilMs } = tenants.tenancy(key);
-      if (pinned) continue;
+      if (pinned || replaced.includes(key)) continue;
       const bytes = ledger.bytesOf(key);
       if (busy.has(key)) yield { key, bytes, stays: 'held' };
       else if (freshUntilMs > nowMs) yield { key, bytes, stays: { freshUntilMs } };
@@ -161,10 +166,10 @@ export class DeviceRoom {
       for (const one of retired) tenants.reopen(one);
       return;
     }
-    const leaving = retired.map((key) => ({ key, usedMs: order.usedMs(key) ?? 0 }));
+    const leaving = retired.map((key) => ({ key, usedMs: order.usedMs(key) ?? 0, reason: need.replaces?.(key) === true ? 'rollout' : 'room' } as const));
     for (const key of keys) order.giveUp(key);
     // A failure of one is told by its owner; its bytes stay in the ledger, and the next decision sees them there.
-    await Promise.allSettled(leaving.map(({ key, usedMs }) => tenants.evict(key, { usedMs, forKey: need.key })));
+    await Promise.allSettled(leaving.map(({ key, usedMs, reason }) => tenants.evict(key, { usedMs, reason, forKey: need.key })));
   }
 
   #grant(need: Need): void {

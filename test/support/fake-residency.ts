@@ -47,6 +47,10 @@ export class FakeResidency implements Residency {
     }];
   }
 
+  residentOf(_versionIds: readonly string[]): readonly PoolPlan[] {
+    return [];
+  }
+
   fit(): FitPlan {
     return { kind: 'overlap' };
   }
