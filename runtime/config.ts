@@ -24,6 +24,7 @@ export interface Config {
   readonly devices: string | undefined;
   readonly simulatedDevices: string | undefined;
   readonly residencyMinMs: number;
+  readonly poolCheckEveryMs: number;
   readonly drainTimeoutMs: number;
   readonly versionsKept: number;
   readonly loadWaitersMax: number;

@@ -166,9 +166,10 @@ async function openResidency(
   });
   const residency: PoolResidency = new PoolResidency({
     engine: loads, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
-    devices: budgetsOf(config.devices, engine.devices()), residencyMinMs: config.residencyMinMs,
+    devices: budgetsOf(config.devices, engine.devices()), residencyMinMs: config.residencyMinMs, checkEveryMs: config.poolCheckEveryMs,
     onLoad: (record) => telemetry.load(record),
     onClaim: (versionId, keys) => link.claims({ label: labelOf(versionId), pools: keys.map((key) => engine.indexOf(key)) }),
+    onRepair: (record) => telemetry.repaired(record), onHung: (reason) => link.giveUp(reason),
     onEvict: (record) => telemetry.evicted(record), onThrash: (device, thrashing) => telemetry.thrashing(device, thrashing),
   });
   return { telemetry, residency };

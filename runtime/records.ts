@@ -96,7 +96,7 @@ export interface EvictionRecord {
 export interface LoadRecord {
   readonly loadId: string;
   readonly pool: string;
-  readonly reason: 'deploy' | 'request' | 'restart';
+  readonly reason: 'deploy' | 'request' | 'restart' | 'repair';
   /** Function and binding that asked first. */
   readonly function: string;
   readonly binding: string;
@@ -108,6 +108,36 @@ export interface LoadRecord {
   /** Given up to make room for it. */
   readonly evicted: readonly EvictionRecord[];
   readonly errorCode?: ErrorCode;
+  readonly errorMessage?: string;
+}
+
+/** `failed`: the run gave an error. `wrong`: its answer was. `late`: it had not ended in its time. */
+export type RepairReason = 'failed' | 'wrong' | 'late';
+
+/** One light run by which a resident pool was tried. */
+export interface CheckRun {
+  readonly slot: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** In one sentence; absent when nothing was wrong. */
+  readonly fault?: string;
+}
+
+/** A resident pool that failed a check, and what came of it. */
+export interface RepairRecord {
+  readonly repairId: string;
+  readonly pool: string;
+  readonly function: string;
+  readonly binding: string;
+  /** Of the first check that failed. */
+  readonly reason: RepairReason;
+  readonly fault: string;
+  readonly checks: readonly CheckRun[];
+  /** `passed`: the second try went well. `rebuilt`: unloaded and loaded again. `failed`: it could not be loaded again. `held`: it could not be unloaded. */
+  readonly outcome: 'passed' | 'rebuilt' | 'failed' | 'held';
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly load?: LoadRecord;
   readonly errorMessage?: string;
 }
 

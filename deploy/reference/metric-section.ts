@@ -9,7 +9,7 @@ import { poolFamilies } from '../../runtime/telemetry/pool-metrics.ts';
 import { requestFamilies } from '../../runtime/telemetry/request-metrics.ts';
 import { foldRequest, type RequestSeriesMap } from '../../runtime/telemetry/request-series.ts';
 import { code, table } from './markdown.ts';
-import { SAMPLE_DEVICE, SAMPLE_EVICTION, SAMPLE_LOADS, SAMPLE_ISOLATE, SAMPLE_POOL, SAMPLE_REQUESTS, SAMPLE_ROLLOUT } from './sample-events.ts';
+import { SAMPLE_DEVICE, SAMPLE_EVICTION, SAMPLE_LOADS, SAMPLE_ISOLATE, SAMPLE_POOL, SAMPLE_REPAIR, SAMPLE_REQUESTS, SAMPLE_ROLLOUT } from './sample-events.ts';
 
 const QUESTIONS: Readonly<Record<keyof typeof METRICS, string>> = {
   httpDuration: 'How long do callers wait, by route and status?',
@@ -30,6 +30,7 @@ const QUESTIONS: Readonly<Record<keyof typeof METRICS, string>> = {
   poolQueueTime: 'How much time goes into waiting? Over the hits: the mean wait.',
   poolRunTime: 'How much time goes into runs? Over the hits: the mean run.',
   poolEvictions: 'Which models are given up for the room of others, or because nobody uses them?',
+  poolRepairs: 'Which models failed their check, how, and did loading them again help?',
   deviceMemory: 'Whose bytes are in memory, and what for? How much is free?',
   deviceDrift: 'Do engines hold more than the ledger says?',
   deviceThrashing: 'Does demand cycle over more models than fit? Then pin one or raise the budget.',
@@ -55,6 +56,7 @@ function sampleFamilies(): readonly MetricFamily[] {
   const events = new EventMetrics();
   for (const load of SAMPLE_LOADS) events.load(load);
   events.evicted(SAMPLE_EVICTION);
+  events.repaired(SAMPLE_REPAIR);
   events.isolate(SAMPLE_ISOLATE);
   events.rollout(SAMPLE_ROLLOUT);
   return [...requestFamilies([...series.values()]), ...events.families(), ...poolFamilies([SAMPLE_POOL]), ...deviceFamilies([SAMPLE_DEVICE], [SAMPLE_POOL])];

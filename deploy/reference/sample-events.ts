@@ -1,5 +1,5 @@
 // One event of each kind that metrics are made of, cold and failed, so that every label shows.
-import type { EvictionRecord, IsolateRecord, LoadRecord, RequestRecord, RolloutRecord } from '../../runtime/records.ts';
+import type { EvictionRecord, IsolateRecord, LoadRecord, RepairRecord, RequestRecord, RolloutRecord } from '../../runtime/records.ts';
 import type { DeviceLedger } from '../../runtime/telemetry/device-metrics.ts';
 import type { NamedPoolStats } from '../../runtime/telemetry/pool-metrics.ts';
 
@@ -21,6 +21,10 @@ const load: LoadRecord = {
 export const SAMPLE_LOADS: readonly LoadRecord[] = [load, { ...load, errorCode: 'BAD_MODEL' }];
 
 export const SAMPLE_EVICTION: EvictionRecord = { pool: 'sample', function: 'digits', binding: 'DIGITS', reason: 'room', bytes: 1, idleMs: 1, startMs: 1, endMs: 1 };
+
+export const SAMPLE_REPAIR: RepairRecord = {
+  repairId: 'sample', pool: 'sample', function: 'digits', binding: 'DIGITS', reason: 'failed', fault: '', checks: [], outcome: 'rebuilt', startMs: 0, endMs: 1,
+};
 
 export const SAMPLE_DEVICE: DeviceLedger = { device: 'cpu', reservedBytes: 0, freeBytes: 1, driftBytes: 0, thrashing: false };
 

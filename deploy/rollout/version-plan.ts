@@ -82,7 +82,7 @@ async function bindModel(stored: StoredVersion, binding: string, model: Manifest
     ...(model.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: model.idleTimeoutMs }),
     ...file.taken,
     bytes: expectedBytes(stored, file, pool),
-    warm: { id: warmId(stored, model), runs: model.warm.runs, samples: () => readSamples(stored, model) },
+    warm: { id: warmId(stored, model), runs: model.warm.runs, samples: (countMax) => readSamples(stored, model, countMax) },
   };
   return { model: { binding, pool, signature, preload: model.preload }, pool: plan };
 }
@@ -128,8 +128,8 @@ async function inspect(stored: StoredVersion, binding: string, pool: PoolSpec, e
   }
 }
 
-async function readSamples({ folder, bundle }: StoredVersion, model: ManifestModel): Promise<readonly WarmSample[]> {
-  const paths = warmInputPaths(model.warm.inputs, Object.keys(bundle.files));
+async function readSamples({ folder, bundle }: StoredVersion, model: ManifestModel, countMax?: number): Promise<readonly WarmSample[]> {
+  const paths = warmInputPaths(model.warm.inputs, Object.keys(bundle.files)).slice(0, countMax);
   return Promise.all(paths.map(async (path) => parseWarmSample(path, await readFile(join(folder, path), 'utf8'))));
 }
 

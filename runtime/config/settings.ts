@@ -96,6 +96,12 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     type: MILLISECONDS,
     default: 1000,
   },
+  poolCheckEveryMs: {
+    about: 'Time after which a loaded model that nobody used is tried by a light run of its own, in milliseconds. One that fails twice is unloaded ' +
+      'and loaded again. 0: never.',
+    type: MILLISECONDS,
+    default: 60_000,
+  },
   drainTimeoutMs: {
     about: 'Time that requests in flight are given when a version is replaced or the host stops, in milliseconds.',
     type: MILLISECONDS,

@@ -8,7 +8,7 @@ import { planFit, type FitPlan, type WantedPool } from './fit.ts';
 import { IdleWatch, type IdlePool } from './idle-watch.ts';
 import { Ledger, totalBytes, type LedgerView } from './ledger.ts';
 import type { PoolPlan } from './pool-plan.ts';
-import { describePool, idleTimeoutMs, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
+import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
 import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
 import { ThrashWatch } from './thrash.ts';
 import { UseOrder, type OrderRule } from './use-order.ts';
@@ -131,8 +131,8 @@ export class PoolLoader {
       order.onWarm(record);
     };
     try {
-      // What a restart loads ahead of traffic must not push out what it has just loaded.
-      await this.#bring(pool, order, { deadlineMs: startMs + order.timeoutMs, from: reason === 'restart' ? 'free' : 'others', replaces: this.#replacedBy(order), steps, onRun });
+      const from = isAheadOfRequests(reason) ? 'free' : 'others';
+      await this.#bring(pool, order, { deadlineMs: startMs + order.timeoutMs, from, replaces: this.#replacedBy(order), steps, onRun });
       const record = { ...told, endMs: clock.nowMs(), ...past() };
       this.#settle(pool, plan, record);
       onLoad(record);
@@ -219,6 +219,7 @@ export class PoolLoader {
     pool.warmedWith.clear();
     pool.warmedWith.add(plan.warm.id);
     pool.loadedAtMs = endMs;
+    pool.warmRunMs = Math.max(0, ...warm.map((run) => run.endMs - run.startMs));
     pool.loadMs = workMs([...steps.filter(({ name }) => name !== 'room'), ...warm]);
     order.add(pool.key, { bytes: this.bytesOf(pool), loadMs: pool.loadMs, usedMs: endMs });
     thrash.loaded(pool.key, { startMs: endMs - pool.loadMs, endMs });

@@ -31,7 +31,7 @@ export interface PoolPlan {
     readonly id: string;
     /** Runs of each sample on each slot; at least 2, since a slot's first run is never like its second. */
     readonly runs: number;
-    /** Read at each load, so that samples cost no memory meanwhile. Empty: zeros over the grid of shapes. */
-    samples(): Promise<readonly WarmSample[]>;
+    /** Read at each load, so that samples cost no memory meanwhile; the first `countMax`, or all. Empty: zeros over the grid of shapes. */
+    samples(countMax?: number): Promise<readonly WarmSample[]>;
   };
 }

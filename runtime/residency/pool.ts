@@ -8,6 +8,7 @@ export type PoolState = 'absent' | 'loading' | 'resident' | 'failed' | 'unloadin
 
 export interface Load {
   readonly loadId: string;
+  readonly reason: LoadRecord['reason'];
   readonly done: Promise<LoadRecord>;
   waiters: number;
 }
@@ -34,6 +35,10 @@ export interface Pool {
   /** Of the last load: when it ended, and how long it took. */
   loadedAtMs: number;
   loadMs: number;
+  /** The longest run of the last warm-up. */
+  warmRunMs: number;
+  /** What its check found, while it is unloaded and loaded again for that. */
+  repairing: string | undefined;
   /** Measured while it was last resident; undefined before its first load. */
   knownBytes: number | undefined;
 }
@@ -49,13 +54,18 @@ const MOVES: Readonly<Record<PoolState, readonly PoolState[]>> = {
 export function newPool(plan: PoolPlan): Pool {
   return {
     key: plan.spec.key, plans: new Map(), plan, state: 'absent', load: undefined, failure: undefined, unload: undefined, signature: undefined,
-    warmedWith: new Set(), loadedAtMs: 0, loadMs: 0, knownBytes: undefined,
+    warmedWith: new Set(), loadedAtMs: 0, loadMs: 0, warmRunMs: 0, repairing: undefined, knownBytes: undefined,
   };
 }
 
 export function move(pool: Pool, to: PoolState): void {
   assert(MOVES[pool.state].includes(to), `pool ${pool.key} cannot go from ${pool.state} to ${to}`);
   pool.state = to;
+}
+
+/** What no request waits for takes only memory that is free: nothing that is in use is given up for it. */
+export function isAheadOfRequests(reason: LoadRecord['reason']): boolean {
+  return reason === 'restart' || reason === 'repair';
 }
 
 /** One version that pins it is enough. */

@@ -4,11 +4,13 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { DeviceBudget, EngineControl, PoolStats } from '../engine/port.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
-import type { EvictionRecord, LoadRecord, Start, WarmRecord } from '../records.ts';
+import type { EvictionRecord, LoadRecord, RepairRecord, Start, WarmRecord } from '../records.ts';
+import { backOffMs } from './back-off.ts';
 import type { FitPlan, WantedPool } from './fit.ts';
+import { PoolChecks, type Rebuilt } from './pool-checks.ts';
 import { PoolLoader, type DeviceState } from './pool-loader.ts';
 import type { PoolPlan } from './pool-plan.ts';
-import { describePool, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
+import { describePool, isAheadOfRequests, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
 import type { OrderRule } from './use-order.ts';
 import { waitAtMost } from './wait-at-most.ts';
 import { warmUp } from './warm-up.ts';
@@ -82,23 +84,33 @@ export interface ResidencyOptions {
   /** A version declares these pools; none: it has forgotten them all. */
   readonly onClaim?: (versionId: string, keys: readonly string[]) => void;
   readonly onEvict?: (record: EvictionRecord) => void;
+  /** A resident pool that was neither used nor checked for so long is tried by a light run of its own. Left out or 0: never. */
+  readonly checkEveryMs?: number;
+  readonly onRepair?: (record: RepairRecord) => void;
+  /** A check hangs in native code. */
+  readonly onHung?: (reason: string) => void;
   /** Demand cycles over more than fits, or does no longer. */
   readonly onThrash?: (device: string, thrashing: boolean) => void;
 }
 
-const BACKOFF_FIRST_MS = 1_000;
-const BACKOFF_MAX_MS = 30_000;
 /** A retired-but-held pool is asked again this often: only leases and work after the answer hold it that long. */
 const RETIRE_RETRY_MS = 20;
+/** A pool that failed its check is left as it is when it is held for longer, until the next check. */
+const REPAIR_WAIT_MS = 10_000;
 
 export class PoolResidency implements Residency {
   readonly #options: ResidencyOptions;
   readonly #pools = new Map<string, Pool>();
   readonly #loader: PoolLoader;
+  readonly #checks: PoolChecks;
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
     this.#loader = new PoolLoader({ ...options, onEvict: options.onEvict ?? (() => {}), onThrash: options.onThrash ?? (() => {}), pools: this.#pools });
+    const { checkEveryMs = 0, onRepair = () => {}, onHung = () => {} } = options;
+    this.#checks = new PoolChecks({
+      ...options, everyMs: checkEveryMs, onRepair, onHung, pools: this.#pools, rebuild: (pool, plan, fault) => this.#rebuild(pool, plan, fault),
+    });
   }
 
   declare(versionId: string, plans: readonly PoolPlan[]): void {
@@ -125,7 +137,7 @@ export class PoolResidency implements Residency {
     const pool = this.#pools.get(key);
     assert(pool !== undefined, `pool ${key} was asked for but no version declares it`);
     if (pool.state === 'resident') return { start: 'warm' };
-    if (pool.load !== undefined) return this.#join(pool, pool.load, ask);
+    if (pool.load !== undefined) return this.#joinOrLoad(pool, pool.load, ask);
     this.#refuseDuringBackoff(pool, ask);
     const load = this.#begin(pool, ask);
     const record = await load.done;
@@ -189,6 +201,16 @@ export class PoolResidency implements Residency {
     return records;
   }
 
+  /** A load ahead of requests pushes nothing out. A request that joined one which found no room may, and loads for itself. */
+  async #joinOrLoad(pool: Pool, load: Load, ask: Ask): Promise<Ensured> {
+    try {
+      return await this.#join(pool, load, ask);
+    } catch (error) {
+      if (!isLackOfRoom(error) || !isAheadOfRequests(load.reason) || isAheadOfRequests(ask.reason)) throw error;
+      return this.#ensureLoaded(pool.key, ask);
+    }
+  }
+
   async #join(pool: Pool, load: Load, { waitMs }: Ask): Promise<Ensured> {
     if (load.waiters >= this.#options.loadWaitersMax) {
       throw new PilotlightError('TOO_BUSY', `${load.waiters} requests already wait for ${describePool(pool)} to load; loadWaitersMax allows no more`);
@@ -216,7 +238,7 @@ export class PoolResidency implements Residency {
   #begin(pool: Pool, ask: Ask): Load {
     move(pool, 'loading');
     const loadId = randomBytes(8).toString('hex');
-    const load: Load = { loadId, waiters: 0, done: Promise.resolve().then(() => this.#load(pool, ask, loadId)) };
+    const load: Load = { loadId, reason: ask.reason, waiters: 0, done: Promise.resolve().then(() => this.#load(pool, ask, loadId)) };
     pool.load = load;
     // Waiters see the rejection; a load whose callers all left must not end the process.
     load.done.catch(() => {});
@@ -227,15 +249,43 @@ export class PoolResidency implements Residency {
     const { clock, loadTimeoutMs } = this.#options;
     const { reason, function: name, binding, timeoutMs = loadTimeoutMs, inPlaceOf = [], onWarm = () => {} } = ask;
     try {
-      return await this.#loader.load(pool, { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, inPlaceOf: new Set(inPlaceOf), onWarm });
+      const order = { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, inPlaceOf: new Set(inPlaceOf), onWarm };
+      const record = await this.#loader.load(pool, order);
+      this.#checks.wake();
+      return record;
     } catch (error) {
       if (!isLackOfRoom(error)) {
         const count = (pool.failure?.count ?? 0) + 1;
-        pool.failure = { error, count, untilMs: clock.nowMs() + Math.min(BACKOFF_FIRST_MS * 2 ** (count - 1), BACKOFF_MAX_MS) };
+        pool.failure = { error, count, untilMs: clock.nowMs() + backOffMs(count) };
       }
       throw error;
     } finally {
       pool.load = undefined;
+    }
+  }
+
+  /** From the unload on, requests wait for the load or begin it themselves: cold or joined, and none meets the old engine. */
+  async #rebuild(pool: Pool, plan: PoolPlan, fault: string): Promise<Rebuilt> {
+    const { engine, clock } = this.#options;
+    const untilMs = clock.nowMs() + REPAIR_WAIT_MS;
+    for (;;) {
+      // Others give it up meanwhile, or nobody declares it any more.
+      if (pool.unload !== undefined || pool.state !== 'resident') return { outcome: 'gone' };
+      if (engine.retire(pool.key) === 'retired') break;
+      if (clock.nowMs() >= untilMs) return { outcome: 'held' };
+      await new Promise<void>((resolve) => clock.after(RETIRE_RETRY_MS, resolve));
+    }
+    pool.repairing = fault;
+    try {
+      pool.unload = this.#loader.unload(pool).finally(() => (pool.unload = undefined));
+      await pool.unload;
+      if (isOrphan(pool)) return { outcome: 'gone' };
+      const load = pool.load ?? this.#begin(pool, { reason: 'repair', function: plan.function, binding: plan.binding, provenBy: plan });
+      return { outcome: 'rebuilt', load: await load.done };
+    } catch (error) {
+      return isOrphan(pool) ? { outcome: 'gone' } : { outcome: 'failed', error };
+    } finally {
+      pool.repairing = undefined;
     }
   }
 

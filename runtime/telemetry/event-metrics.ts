@@ -1,5 +1,5 @@
 // Metrics of what happens beside requests: loads, rollouts, isolate starts.
-import type { EvictionRecord, IsolateRecord, LoadRecord, RolloutRecord } from '../records.ts';
+import type { EvictionRecord, IsolateRecord, LoadRecord, RepairRecord, RolloutRecord } from '../records.ts';
 import { newHistogram, observe, type Histogram } from './histogram.ts';
 import type { Labels, MetricFamily } from './metric-family.ts';
 import { ATTRIBUTES as A, METRICS } from './names.ts';
@@ -9,6 +9,7 @@ export class EventMetrics {
   readonly #loadSteps = new Tally();
   readonly #loadFailures = new Tally();
   readonly #evictions = new Tally();
+  readonly #repairs = new Tally();
   readonly #rollouts = new Tally();
   readonly #isolates = new Tally();
 
@@ -29,6 +30,11 @@ export class EventMetrics {
     this.#evictions.add({ [A.faasName]: record.function, [A.binding]: record.binding, [A.reason]: record.reason }, record.idleMs);
   }
 
+  repaired(record: RepairRecord): void {
+    const labels = { [A.faasName]: record.function, [A.binding]: record.binding, [A.reason]: record.reason, [A.outcome]: record.outcome };
+    this.#repairs.add(labels, record.endMs - record.startMs);
+  }
+
   isolate(record: IsolateRecord): void {
     this.#isolates.add({ [A.faasName]: record.function, [A.reason]: record.reason, [A.errorType]: record.errorCode ?? '' }, record.endMs - record.startMs);
   }
@@ -44,6 +50,7 @@ export class EventMetrics {
       this.#loadFailures.counter(METRICS.loadFailures, '{failure}', 'Loads that failed.'),
       this.#evictions.counter(METRICS.poolEvictions, '{eviction}', 'Pools unloaded for the room of another or because they were idle.'),
       this.#rollouts.histogram(METRICS.rolloutDuration, 'Deploys, rollbacks, changes of shares, deletes, and restores after a restart of the host, by kind.'),
+      this.#repairs.counter(METRICS.poolRepairs, '{repair}', 'Pools that failed a check, by what was wrong and what came of it.'),
       this.#isolates.counter(METRICS.isolateStarts, '{start}', 'Isolates started, by reason.'),
     ];
   }

@@ -22,6 +22,7 @@ export const ATTRIBUTES = {
   idleSeconds: 'pilotlight.idle_seconds',
   step: 'pilotlight.step',
   state: 'pilotlight.state',
+  outcome: 'pilotlight.outcome',
   shape: 'pilotlight.shape',
   slot: 'pilotlight.slot',
   device: 'pilotlight.device',
@@ -60,6 +61,8 @@ export const METRICS = {
   deviceThrashing: 'pilotlight.device.thrashing',
   /** Which models are given up, and why? */
   poolEvictions: 'pilotlight.pool.evictions',
+  /** Which models failed their check, how, and did loading them again help? */
+  poolRepairs: 'pilotlight.pool.repairs',
   loadFailures: 'pilotlight.load.failures',
   /** Which step of a load takes the time? */
   loadDuration: 'pilotlight.load.duration',

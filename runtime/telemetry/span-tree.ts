@@ -1,7 +1,7 @@
 // Turns what happened into spans, after it has happened: pure, so that the waterfall a person reads and the
 // spans that are exported are the same thing. Nesting is that of the reference on telemetry:
 // `POST /digits` > `isolate` > `start`, `invoke digits` > `acquire` > (`load` > `warm`), `queue`, `execute`.
-import type { EvictionRecord, LoadRecord, RequestRecord, RolloutRecord, RunRecord } from '../records.ts';
+import type { EvictionRecord, LoadRecord, RepairRecord, RequestRecord, RolloutRecord, RunRecord } from '../records.ts';
 import { ATTRIBUTES as A } from './names.ts';
 
 export interface SpanLink {
@@ -102,6 +102,17 @@ export function rolloutSpan(record: RolloutRecord, loads: readonly LoadRecord[])
     attributes: { [A.faasName]: record.function, ...(record.version === undefined ? {} : { [A.faasVersion]: record.version }) },
     ...(record.errorCode === undefined ? {} : { error: record.errorCode }),
     children: steps,
+  });
+}
+
+/** The checks that failed and the load that they led to: a trace of its own. */
+export function repairSpan(record: RepairRecord): Span {
+  const checks = record.checks.map((check) =>
+    span('check', check.startMs, check.endMs, { attributes: { [A.slot]: check.slot }, ...(check.fault === undefined ? {} : { error: check.fault }) }));
+  return span(`repair ${record.function}`, record.startMs, record.endMs, {
+    attributes: { [A.faasName]: record.function, [A.binding]: record.binding, [A.pool]: record.pool, [A.reason]: record.reason, [A.outcome]: record.outcome },
+    ...(record.outcome === 'failed' ? { error: record.errorMessage ?? record.fault } : {}),
+    children: record.load === undefined ? checks : [...checks, loadSpan(record.load)],
   });
 }
 

@@ -1,6 +1,6 @@
 // Telemetry on the control thread: everything that happened arrives here after it has happened, and becomes
 // metrics, spans and log events. It never holds anything up: what comes too fast is counted and dropped.
-import type { EvictionRecord, LoadRecord, IsolateRecord, RequestRecord, RolloutRecord } from '../records.ts';
+import type { EvictionRecord, LoadRecord, IsolateRecord, RepairRecord, RequestRecord, RolloutRecord } from '../records.ts';
 import { EventMetrics } from './event-metrics.ts';
 import type { Log } from './log.ts';
 import { openMetricsText } from './open-metrics.ts';
@@ -10,7 +10,7 @@ import type { MeterReport } from './request-meter.ts';
 import { requestFamilies } from './request-metrics.ts';
 import { mergeSeries, sumUpIdlest, type RequestSeriesMap } from './request-series.ts';
 import type { SpanExport } from './span-export.ts';
-import { requestSpan, rolloutSpan } from './span-tree.ts';
+import { repairSpan, requestSpan, rolloutSpan } from './span-tree.ts';
 import { TraceBook, type KeptTrace } from './trace-book.ts';
 
 export interface TelemetryOptions {
@@ -67,6 +67,15 @@ export class Telemetry {
     this.#options.log.info(record, 'pool.evicted');
   }
 
+  repaired(record: RepairRecord): void {
+    this.#events.repaired(record);
+    this.#options.spanExport?.export(repairSpan(record), { traceId: record.repairId.padStart(32, '0') });
+    const { checks, load, ...fields } = record;
+    const told = { ...fields, durationMs: record.endMs - record.startMs, slot: checks[0]?.slot, ...(load === undefined ? {} : { loadId: load.loadId }) };
+    if (record.outcome === 'failed') this.#options.log.error(told, 'pool.repair_failed');
+    else this.#options.log.warn(told, record.outcome === 'rebuilt' ? 'pool.repaired' : 'pool.check_failed');
+  }
+
   thrashing(device: string, thrashing: boolean): void {
     const text = thrashing ? 'demand cycles over more models than fit: pin those that matter (residency "pinned") or raise the budget (setting devices)'
       : 'models stay loaded again';
@@ -82,7 +91,7 @@ export class Telemetry {
 
   rollout(record: RolloutRecord): void {
     this.#events.rollout(record);
-    const loads = this.#recentLoads.filter((load) => load.reason !== 'request' && load.startMs >= record.startMs && load.endMs <= record.endMs);
+    const loads = this.#recentLoads.filter((load) => (load.reason === 'deploy' || load.reason === 'restart') && load.startMs >= record.startMs && load.endMs <= record.endMs);
     this.#options.spanExport?.export(rolloutSpan(record, loads), { traceId: record.rolloutId.padStart(32, '0').slice(-32) });
     const { steps, ...fields } = record;
     const told = { ...fields, durationMs: record.endMs - record.startMs, steps: steps.map(({ name }) => name) };

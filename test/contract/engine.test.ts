@@ -94,9 +94,9 @@ for (const models of BACKENDS) {
       open.delete(key);
     }
 
-    async function untilBusy(key: string): Promise<void> {
+    async function untilBusy(key: string, slots = 1): Promise<void> {
       const endMs = monotonicMs() + PATIENCE_MS;
-      while (engine.stats().find((pool) => pool.key === key)?.busy !== 1) {
+      while (engine.stats().find((pool) => pool.key === key)?.busy !== slots) {
         assert.ok(monotonicMs() < endMs, `${key} never began to run`);
         await new Promise((resolve) => { setImmediate(resolve); });
       }
@@ -245,6 +245,22 @@ for (const models of BACKENDS) {
       await warm(0);
       await engine.unload(spec.key);
       await assert.rejects(warm(0), { code: 'NOT_RESIDENT' });
+    });
+
+    test('a run on one slot is no use of the pool: it holds nothing, is in no count and no stamp, and leaves the other slots to jobs', async () => {
+      const { key, signature } = await start(models.endless, { slots: 2 });
+      const given = new AbortController();
+      const warm = engine.runOnSlot(key, 0, square(), { ...soon(), signal: given.signal });
+      await untilBusy(key);
+      const { hits, runs, failures, lastUsedMs } = engine.stats().find((pool) => pool.key === key) ?? {};
+      assert.deepEqual([hits, runs, failures, lastUsedMs, engine.retire(key)], [0, 0, 0, 0, 'retired']);
+      engine.open(key);
+      const job = client.run(key, signature, square(), { ...soon(), signal: given.signal });
+      await untilBusy(key, 2);
+      given.abort();
+      for (const { status } of await Promise.allSettled([warm, job])) assert.equal(status, 'rejected');
+      assert.equal(engine.stats().find((pool) => pool.key === key)?.hits, 1);
+      await close(key);
     });
 
     test('a pool that is held or runs is not retired', async () => {

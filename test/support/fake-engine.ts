@@ -21,6 +21,8 @@ export class FakeEngine implements EngineControl {
   readonly runs: { readonly key: string; readonly slot: number; readonly inputs: Tensors }[] = [];
   /** What a pool is measured to hold. */
   weightsOf: (key: string) => number = () => 1;
+  /** Counters of a pool, where they are not 0. */
+  countsOf: (key: string) => Partial<PoolStats> = () => ({});
   stepsOf: (key: string) => readonly LoadStep[] = () => [];
   loads = 0;
   /** Stamps of last use by key, and those that nobody has asked for yet. */
@@ -82,7 +84,7 @@ export class FakeEngine implements EngineControl {
 
   statsOf(key: string): PoolStats {
     const nothing = { slots: 1, busy: 0, waiting: 0, hits: 0, misses: 0, queueFull: 0, queueTimeouts: 0, failures: 0, queueMs: 0, runMs: 0, runs: 0 };
-    return { key, ...nothing, lastUsedMs: this.#usedMs.get(key) ?? 0, memory: this.#memoryOf(key) };
+    return { key, ...nothing, ...this.countsOf(key), lastUsedMs: this.#usedMs.get(key) ?? 0, memory: this.#memoryOf(key) };
   }
 
   takeUsed(): readonly UsedPool[] {
