@@ -6,6 +6,7 @@ import { createAdmin } from '../deploy/admin/admin.ts';
 import { openAdminServer, type AdminServer } from '../deploy/admin/admin-server.ts';
 import { Rollout } from '../deploy/rollout/rollout.ts';
 import { Quarantine } from '../deploy/rollout/quarantine.ts';
+import { versionId } from '../deploy/rollout/version-id.ts';
 import { Store } from '../deploy/store/store.ts';
 import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -17,6 +18,7 @@ import { NativeEngine } from './engine/native-engine.ts';
 import { connectionsMax } from './ingress/connections-max.ts';
 import { DataPlaneThreads } from './ingress/data-plane.ts';
 import { namesByUse, startOrder } from './isolates/start-order.ts';
+import type { TakenVariant } from './records.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PoolResidency } from './residency/residency.ts';
@@ -157,7 +159,11 @@ async function openResidency(
   config: Config, { engine, underway }: { readonly engine: NativeEngine; readonly underway: Underway }, to: Log,
 ): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
   const spanExport = wantsSpans(process.env) ? await openSpanExport({ serviceVersion: SERVICE_VERSION, instanceId: `${hostname()}-${process.pid}` }) : undefined;
-  const telemetry: Telemetry = new Telemetry({ log: to, ...(spanExport === undefined ? {} : { spanExport }), pools: () => residency.namedStats(), devices: () => residency.devices() });
+  const telemetry: Telemetry = new Telemetry({
+    log: to, ...(spanExport === undefined ? {} : { spanExport }),
+    pools: () => residency.namedStats(), devices: () => residency.devices(),
+    variantOf: (run, { function: name = '', version = '' }) => residency.variant(run.pool, versionId(name, version)),
+  });
   const loads = new WatchedLoads({
     engine, clock: realClock,
     owners: (key) => residency.declarers(key).map(labelOf),
@@ -168,7 +174,10 @@ async function openResidency(
     engine: loads, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
     devices: budgetsOf(config.devices, engine.devices()), residencyMinMs: config.residencyMinMs, checkEveryMs: config.poolCheckEveryMs,
     onLoad: (record) => telemetry.load(record),
-    onClaim: (versionId, keys) => link.claims({ label: labelOf(versionId), pools: keys.map((key) => engine.indexOf(key)) }),
+    onClaim: (claimant, keys) => {
+      link.claims({ label: labelOf(claimant), pools: keys.map((key) => engine.indexOf(key)) });
+      for (const key of keys) logVariant(residency.variant(key, claimant), labelOf(claimant));
+    },
     onRepair: (record) => telemetry.repaired(record), onHung: (reason) => link.giveUp(reason),
     onEvict: (record) => telemetry.evicted(record), onThrash: (device, thrashing) => telemetry.thrashing(device, thrashing),
   });
@@ -216,6 +225,11 @@ function labelsOf(residency: PoolResidency, key: string, name: string): readonly
 function labelOf(versionId: string): string {
   const [name = '', version = ''] = versionId.split('@');
   return versionLabel({ name, version });
+}
+
+/** At a restart nobody else tells which one the host takes now. */
+function logVariant(variant: TakenVariant | undefined, version: string): void {
+  if (variant !== undefined) log.info({ version, ...variant }, 'variant.taken');
 }
 
 /** Without it the host serves as well, and a crash is told less exactly. */

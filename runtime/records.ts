@@ -186,6 +186,11 @@ export interface TakenVariant {
   readonly passed: readonly PassedVariant[];
 }
 
+/** What a run of a request ran on, of a model with variants. */
+export interface RunVariant extends TakenVariant {
+  readonly binding: string;
+}
+
 export interface PassedVariant {
   readonly path: string;
   readonly reason: string;

@@ -29,4 +29,11 @@ describe('why', () => {
     assert.match(lines[0] ?? '', /answered 503 QUEUE_TIMEOUT after/);
     assert.ok(lines.includes('DIGITS ended with QUEUE_TIMEOUT'));
   });
+
+  test('a run on a variant tells which it was and why not the others', () => {
+    const variant = { binding: 'DIGITS', path: 'digits.onnx', passed: [{ path: 'sm90.engine', reason: 'backend tensorrt is not available on this host' }] };
+    assert.deepEqual(explainRequest(requestRecord({ runs: [runRecord()] }), [], [variant]).slice(-2), [
+      'DIGITS ran on its variant digits.onnx', 'not on sm90.engine: backend tensorrt is not available on this host',
+    ]);
+  });
 });

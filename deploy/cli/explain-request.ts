@@ -1,15 +1,16 @@
 // Says in sentences where the time of one request went: what it waited for, for whom others had to go, what ran.
-import type { LoadRecord, RequestRecord, RunRecord } from '../../runtime/records.ts';
+import type { LoadRecord, RequestRecord, RunRecord, RunVariant } from '../../runtime/records.ts';
+import { describePassed } from '../rollout/describe-variant.ts';
 import { formatBytes, formatMs } from './format.ts';
 
 /** Waits and runs shorter than this explain nothing. */
 const WORTH_TELLING_MS = 0.05;
 
-/** `loads` are those that its runs started or waited for. One sentence a line, in the order of events. */
-export function explainRequest(record: RequestRecord, loads: readonly LoadRecord[]): readonly string[] {
+/** `loads` are those that its runs started or waited for, `variants` what they ran on. One sentence a line, in the order of events. */
+export function explainRequest(record: RequestRecord, loads: readonly LoadRecord[], variants: readonly RunVariant[] = []): readonly string[] {
   const head = `${record.method} ${record.path} was answered ${record.status}${record.errorCode === undefined ? '' : ` ${record.errorCode}`} `
     + `after ${formatMs(record.endedMs - record.arrivedMs)}: ${record.start}${record.function === undefined ? '' : `, by ${record.function}`}`;
-  return [head, ...isolateWait(record), ...record.runs.flatMap((run) => runLines(run, loads)), ...handlerLine(record)];
+  return [head, ...isolateWait(record), ...record.runs.flatMap((run) => runLines(run, loads)), ...handlerLine(record), ...variants.flatMap(variantLines)];
 }
 
 function isolateWait({ wait }: RequestRecord): readonly string[] {
@@ -45,4 +46,8 @@ function loadLines({ startMs, endMs, steps, warm, evicted, errorCode }: LoadReco
 
 function handlerLine({ handlerStartMs, handlerEndMs }: RequestRecord): readonly string[] {
   return handlerStartMs === undefined || handlerEndMs === undefined ? [] : [`its handler took ${formatMs(handlerEndMs - handlerStartMs)} in all`];
+}
+
+function variantLines({ binding, path, passed }: RunVariant): readonly string[] {
+  return [`${binding} ran on its variant ${path}`, ...passed.map((one) => `not on ${describePassed(one)}`)];
 }

@@ -96,7 +96,9 @@ interface PlannedFile extends ChosenFile {
 function chooseFile(stored: StoredVersion, binding: string, engine: HostView): PlannedFile {
   const model = stored.bundle.manifest.models[binding];
   assert(model !== undefined, `${stored.name} has no model ${binding}`);
-  const { chosen, passed } = chooseVariant(model, { capabilities: engine.capabilities(), devices: engine.devices() });
+  // The only one that pools are placed on.
+  const devices = engine.devices().filter(({ device }) => device === 'cpu');
+  const { chosen, passed } = chooseVariant(model, { capabilities: engine.capabilities(), devices });
   const hasVariants = 'variants' in model;
   if (chosen !== undefined) return { ...chosen, taken: hasVariants ? { variant: { path: chosen.path, passed } } : {} };
   const [code, what]: [ErrorCode, string] = hasVariants ? ['BAD_MODEL', 'no variant of it fits this host'] : ['LOAD_FAILED', 'it cannot run on this host'];

@@ -8,7 +8,7 @@ import { LastUsed, readLastUsed } from './last-used.ts';
 import type { PoolView } from './residency.ts';
 
 const view = (key: string, state: PoolView['state'], lastUsedMs: number): PoolView =>
-  ({ key, state, functions: [], device: 'cpu', pinned: false, bytes: 1, stats: { lastUsedMs } as PoolStats });
+  ({ key, state, functions: [], variants: [], device: 'cpu', pinned: false, bytes: 1, stats: { lastUsedMs } as PoolStats });
 
 describe('last used', () => {
   let folder = '';

@@ -33,6 +33,15 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
 }
 
 describe('residency', () => {
+  test('a pool tells of each version that has it as a variant which file it is there', () => {
+    const { residency } = setUp();
+    const variant = { path: 'm.onnx', passed: [{ path: 'm.engine', reason: 'no TensorRT' }] };
+    residency.declare('digits@1', [{ ...planOf('a'), variant }]);
+    residency.declare('lone@1', [{ ...planOf('a'), function: 'lone' }]);
+    assert.deepEqual(residency.pools()[0]?.variants, [{ function: 'digits@1', binding: 'DIGITS', ...variant }]);
+    assert.deepEqual([residency.variant('a', 'digits@1'), residency.variant('a', 'lone@1'), residency.variant('b', 'digits@1')], [variant, undefined, undefined]);
+  });
+
   test('the first ask loads, warms every slot at least twice and opens the pool', async () => {
     const { engine, loads, residency } = setUp();
     residency.declare('digits@1', [planOf('a')]);

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { DeviceBudget, EngineControl, PoolStats } from '../engine/port.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
-import type { EvictionRecord, LoadRecord, RepairRecord, Start, WarmRecord } from '../records.ts';
+import type { EvictionRecord, LoadRecord, RepairRecord, RunVariant, Start, TakenVariant, WarmRecord } from '../records.ts';
 import { backOffMs } from './back-off.ts';
 import type { FitPlan, WantedPool } from './fit.ts';
 import { PoolChecks, type Rebuilt } from './pool-checks.ts';
@@ -44,11 +44,18 @@ export interface PoolView {
   readonly state: PoolState;
   /** `name@version` of each that declares it. */
   readonly functions: readonly string[];
+  /** Of those that declare it as a variant: which file it is there, and why none of the others was taken. */
+  readonly variants: readonly PoolVariant[];
   readonly device: string;
   readonly pinned: boolean;
   /** In the device's ledger: reserved while it loads, measured from then on. */
   readonly bytes: number;
   readonly stats?: PoolStats;
+}
+
+export interface PoolVariant extends RunVariant {
+  /** `name@version` */
+  readonly function: string;
 }
 
 export interface Residency {
@@ -159,12 +166,17 @@ export class PoolResidency implements Residency {
     return [...this.#pools.get(key)?.plans.keys() ?? []];
   }
 
+  /** Of a version's model with variants: the one that the pool is. */
+  variant(key: string, versionId: string): TakenVariant | undefined {
+    return this.#pools.get(key)?.plans.get(versionId)?.variant;
+  }
+
   pools(): readonly PoolView[] {
     const stats = new Map(this.#options.engine.stats().map((one) => [one.key, one]));
     return [...this.#pools.values()].map((pool) => {
       const { key, state, plans, plan } = pool;
       const found = stats.get(key);
-      const view = { key, state, functions: [...plans.keys()], device: plan.spec.device, pinned: isPinned(pool), bytes: this.#loader.bytesOf(pool) };
+      const view = { key, state, functions: [...plans.keys()], variants: variantsOf(pool), device: plan.spec.device, pinned: isPinned(pool), bytes: this.#loader.bytesOf(pool) };
       return { ...view, ...(found === undefined ? {} : { stats: found }) };
     });
   }
@@ -307,6 +319,10 @@ export class PoolResidency implements Residency {
     }
     await this.#loader.unload(pool);
   }
+}
+
+function variantsOf({ plans }: Pool): readonly PoolVariant[] {
+  return [...plans].flatMap(([versionId, { binding, variant }]) => (variant === undefined ? [] : [{ function: versionId, binding, ...variant }]));
 }
 
 /** No fault of the model: it may be tried again as soon as there is room. */

@@ -8,7 +8,7 @@ import { ATTRIBUTES, METRICS } from './names.ts';
 import { RequestMeter, type MeterReport } from './request-meter.ts';
 import type { Span } from './span-tree.ts';
 import type { TraceIdentity } from './span-export.ts';
-import { Telemetry } from './telemetry.ts';
+import { Telemetry, type TelemetryOptions } from './telemetry.ts';
 import { waterfall } from './waterfall.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} } as never;
@@ -97,6 +97,18 @@ describe('telemetry', () => {
     meter.flush();
     const kept = ['slowest', 'usual', 'sampled', 'cold', 'failed', 'golden'].filter((id) => telemetry.findTrace(id) !== undefined);
     assert.deepEqual(kept, ['slowest', 'sampled', 'cold', 'failed', 'golden']);
+  });
+
+  test('a kept request remembers which variants its runs were on, also when the version has gone', () => {
+    let running = true;
+    const passed = [{ path: 'sm90.engine', reason: 'no such GPU' }];
+    const variantOf: TelemetryOptions['variantOf'] = ({ pool }, { function: name }) => (running ? { path: `${name} ${pool}`, passed } : undefined);
+    const telemetry = new Telemetry({ log: SILENT, pools: () => [], devices: () => [], variantOf });
+    const meter = new RequestMeter({ clock: new ManualClock(), report: (report: MeterReport) => telemetry.metered(report) });
+    meter.record(requestRecord({ requestId: 'one', start: 'cold', runs: [runRecord(), runRecord(), runRecord({ binding: 'OTHER', pool: 'q' })] }));
+    meter.flush();
+    running = false;
+    assert.deepEqual(telemetry.findTrace('one')?.variants, [{ binding: 'DIGITS', path: 'digits p', passed }, { binding: 'OTHER', path: 'digits q', passed }]);
   });
 
   test('a report goes out by itself after a while', () => {

@@ -1,6 +1,8 @@
 // Telemetry on the control thread: everything that happened arrives here after it has happened, and becomes
 // metrics, spans and log events. It never holds anything up: what comes too fast is counted and dropped.
-import type { EvictionRecord, LoadRecord, IsolateRecord, RepairRecord, RequestRecord, RolloutRecord } from '../records.ts';
+import type {
+  EvictionRecord, IsolateRecord, LoadRecord, RepairRecord, RequestRecord, RolloutRecord, RunRecord, RunVariant, TakenVariant,
+} from '../records.ts';
 import { EventMetrics } from './event-metrics.ts';
 import type { Log } from './log.ts';
 import { openMetricsText } from './open-metrics.ts';
@@ -19,6 +21,8 @@ export interface TelemetryOptions {
   readonly spanExport?: SpanExport;
   readonly pools: () => readonly NamedPoolStats[];
   readonly devices: () => readonly DeviceLedger[];
+  /** What a run of a request ran on, of a model with variants. */
+  readonly variantOf?: (run: RunRecord, record: RequestRecord) => TakenVariant | undefined;
 }
 
 /** Records whose load's trace is not known yet wait for one more report of an ingress thread. */
@@ -44,7 +48,7 @@ export class Telemetry {
     mergeSeries(this.#series, report.series);
     sumUpIdlest(this.#series, SERIES_MAX);
     for (const record of report.records) {
-      this.#book.addRequest(record);
+      this.#book.addRequest(record, this.#variantsOf(record));
       this.#logRequest(record);
     }
     this.#exportRequests(report.records);
@@ -148,6 +152,18 @@ export class Telemetry {
         traceId: record.traceId, ...(parentSpanId === undefined ? {} : { parentSpanId }),
       });
     }
+  }
+
+  /** Each model once, however often it ran. */
+  #variantsOf(record: RequestRecord): readonly RunVariant[] {
+    const { variantOf } = this.#options;
+    if (variantOf === undefined) return [];
+    const found = new Map<string, RunVariant>();
+    for (const run of record.runs) {
+      const variant = found.has(run.binding) ? undefined : variantOf(run, record);
+      if (variant !== undefined) found.set(run.binding, { binding: run.binding, ...variant });
+    }
+    return [...found.values()];
   }
 
   #logRequest(record: RequestRecord): void {

@@ -1,6 +1,6 @@
 // The latest kept requests and loads, in memory: what `why` and the waterfall read. Bounded; the oldest leave
 // first.
-import type { LoadRecord, RequestRecord } from '../records.ts';
+import type { LoadRecord, RequestRecord, RunVariant } from '../records.ts';
 import { requestSpan, type FindLoad, type FindStart, type KnownLoad, type Span } from './span-tree.ts';
 
 const REQUESTS_MAX = 1_000;
@@ -12,10 +12,17 @@ export interface KeptTrace {
   readonly span: Span;
   /** Those that its runs started or waited for, as far as they are kept. */
   readonly loads: readonly LoadRecord[];
+  /** What its runs ran on, of models with variants. */
+  readonly variants: readonly RunVariant[];
+}
+
+interface KeptRequest {
+  readonly record: RequestRecord;
+  readonly variants: readonly RunVariant[];
 }
 
 export class TraceBook {
-  readonly #requests = new Map<string, RequestRecord>();
+  readonly #requests = new Map<string, KeptRequest>();
   readonly #loads = new Map<string, KnownLoad>();
 
   /** Traces by isolate start. */
@@ -29,8 +36,9 @@ export class TraceBook {
     keepLatest(this.#loads, record.loadId, { record }, LOADS_MAX);
   }
 
-  addRequest(record: RequestRecord): void {
-    keepLatest(this.#requests, record.requestId, record, REQUESTS_MAX);
+  /** `variants` as they are now: who asks later may find other versions running. */
+  addRequest(record: RequestRecord, variants: readonly RunVariant[] = []): void {
+    keepLatest(this.#requests, record.requestId, { record, variants }, REQUESTS_MAX);
     const { wait } = record;
     if (wait?.start === 'cold' && wait.startId !== undefined) keepLatest(this.#starts, wait.startId, record.traceId, STARTS_MAX);
     for (const run of record.runs) {
@@ -40,18 +48,18 @@ export class TraceBook {
   }
 
   find(requestId: string): KeptTrace | undefined {
-    const record = this.#requests.get(requestId);
-    return record === undefined ? undefined : this.#drawn(record);
+    const kept = this.#requests.get(requestId);
+    return kept === undefined ? undefined : this.#drawn(kept);
   }
 
   /** Newest first. */
   recent(countMax: number): readonly KeptTrace[] {
-    return [...this.#requests.values()].slice(-countMax).reverse().map((record) => this.#drawn(record));
+    return [...this.#requests.values()].slice(-countMax).reverse().map((kept) => this.#drawn(kept));
   }
 
-  #drawn(record: RequestRecord): KeptTrace {
+  #drawn({ record, variants }: KeptRequest): KeptTrace {
     const loads = new Set(record.runs.flatMap(({ loadId }) => (loadId === undefined ? [] : this.#loads.get(loadId)?.record ?? [])));
-    return { record, span: requestSpan(record, this.findLoad, this.findStart), loads: [...loads] };
+    return { record, span: requestSpan(record, this.findLoad, this.findStart), loads: [...loads], variants };
   }
 }
 

@@ -57,7 +57,7 @@ export class FakeResidency implements Residency {
 
   pools(): readonly PoolView[] {
     return [...this.declared].map(([key, versions]) => ({
-      key, state: this.resident.has(key) ? 'resident' : 'absent', functions: [...versions], device: 'cpu', pinned: false, bytes: 1,
+      key, state: this.resident.has(key) ? 'resident' : 'absent', functions: [...versions], variants: [], device: 'cpu', pinned: false, bytes: 1,
     }));
   }
 }

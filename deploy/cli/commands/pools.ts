@@ -21,6 +21,7 @@ export function addPools(program: Command, terminal: Terminal): void {
         { title: 'RUNS', align: 'right', cell: ({ stats }) => String(stats?.runs ?? '-') },
         { title: 'MEAN RUN', align: 'right', cell: ({ stats }) => (stats === undefined || stats.runs === 0 ? '-' : formatMs(stats.runMs / stats.runs)) },
         { title: 'MEMORY', align: 'right', cell: memoryOf },
+        { title: 'VARIANT', cell: ({ variants }) => variants[0]?.path ?? '-' },
         { title: 'FUNCTIONS', cell: ({ functions }) => functions.map(shortId).join(', ') },
       ],
       empty: 'no function with a model is deployed',

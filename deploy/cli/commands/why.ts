@@ -20,6 +20,6 @@ export function addWhy(program: Command, terminal: Terminal): void {
     .action(async (requestId: string, options: WhyOptions) => {
       const { trace } = await connect(options, terminal).json<{ trace: KeptTrace }>('GET', `/v1/traces/${encodeURIComponent(requestId)}`);
       if (options.json === true) terminal.out(`${JSON.stringify(trace, null, 2)}\n`);
-      else terminal.out(`${explainRequest(trace.record, trace.loads).join('\n  ')}\n\n${waterfall(trace.span)}\n`);
+      else terminal.out(`${explainRequest(trace.record, trace.loads, trace.variants).join('\n  ')}\n\n${waterfall(trace.span)}\n`);
     });
 }
