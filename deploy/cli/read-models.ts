@@ -1,7 +1,6 @@
 // Reads what the models of a folder take and give, with the engine in the CLI's own process, and tells which of their variants
 // this machine would take.
 import { join } from 'node:path';
-import type { EngineControl } from '../../runtime/engine/port.ts';
 import type { Signature } from '../../runtime/engine/tensor.ts';
 import { PilotlightError, assert, describeThrown, toPlainError } from '../../runtime/errors.ts';
 import type { PassedVariant } from '../../runtime/records.ts';
@@ -10,7 +9,7 @@ import { backendOf, variantsOf } from '../manifest/model-files.ts';
 import { chooseVariant, type VariantChoice } from '../rollout/choose-variant.ts';
 import { findDifference } from './find-difference.ts';
 import { clientConfig, type HostOptions } from './find-admin.ts';
-import { localEngine } from './local-engine.ts';
+import { localEngine, type LocalEngine } from './local-engine.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ReadModel {
@@ -28,7 +27,7 @@ export interface VariantsHere {
 }
 
 interface Place {
-  readonly engine: Pick<EngineControl, 'capabilities' | 'devices' | 'inspect'>;
+  readonly engine: LocalEngine;
   readonly folder: string;
   readonly binding: string;
 }
@@ -39,7 +38,7 @@ export async function readModels(
 ): Promise<ReadonlyMap<string, ReadModel>> {
   const read = new Map<string, ReadModel>();
   if (Object.keys(models).length === 0) return read;
-  const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
+  const engine = await localEngine(clientConfig(options, terminal));
   for (const [binding, model] of Object.entries(models)) {
     const place: Place = { engine, folder, binding };
     read.set(binding, 'variants' in model ? await readVariants(model, place) : { signature: await inspect(place, model.path), warnings: [] });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import * as fc from 'fast-check';
 import type { Capability, DeviceInfo } from '../../runtime/engine/port.ts';
 import type { ManifestVariant, VariantConditions } from '../manifest/model-files.ts';
 import { chooseVariant, type HostEngines, type WantedDevice } from './choose-variant.ts';
@@ -86,5 +87,38 @@ describe('a variant is passed over', () => {
 
   test('never for what it does not ask', () => {
     assert.equal(whyNot('m.onnx', { backend: 'onnxruntime', device: 'gpu:1', computeCapability: '>=8', libraryVersion: '1.20' }, TWO_GPUS), undefined);
+  });
+});
+
+describe('any variants on any host', () => {
+  const versions = fc.constantFrom('7.5', '8.0', '8.6', '9.0');
+  const anyDevice = fc.oneof(fc.constant(CPU), fc.record({ index: fc.nat(3), version: versions, backends: fc.subarray(['fake', 'onnxruntime'] as const) })
+    .map(({ index, version, backends }) => gpu(index, version, backends)));
+  const anyHost: fc.Arbitrary<HostEngines> = fc.record({
+    capabilities: fc.subarray([ONNX, FAKE, { backend: 'onnxruntime', available: false }] as const),
+    devices: fc.uniqueArray(anyDevice, { selector: ({ device }) => device, maxLength: 4 }),
+  });
+  const anyWhen: fc.Arbitrary<VariantConditions> = fc.record({
+    device: fc.constantFrom('cpu', 'gpu', 'gpu:1'), computeCapability: fc.oneof(versions, versions.map((one) => `>=${one}`)), libraryVersion: fc.constantFrom('1', '1.20', '>=1.21'),
+  }, { requiredKeys: [] });
+  const anyVariants = fc.array(fc.record({ path: fc.constantFrom('a.onnx', 'b.fake', 'c.engine'), when: anyWhen }), { minLength: 1, maxLength: 5 });
+  const anyWanted = fc.constantFrom('any', 'cpu', 'gpu', 'gpu:1') satisfies fc.Arbitrary<WantedDevice>;
+
+  test('what is taken fits by itself, nothing before it does, every other is told, and no device is allowed that a condition excludes', () => {
+    fc.assert(fc.property(anyVariants, anyHost, anyWanted, (variants, host, device) => {
+      const { chosen, passed } = chooseVariant({ variants, device }, host);
+      assert.equal(passed.length + (chosen === undefined ? 0 : 1), variants.length);
+      assert.ok(passed.every(({ reason }) => reason !== ''));
+      const firstFitting = variants.findIndex((one) => chooseVariant({ variants: [one], device }, host).chosen !== undefined);
+      assert.equal(chosen?.path, variants[firstFitting]?.path);
+      const { computeCapability, device: condition = 'any' } = variants[firstFitting]?.when ?? {};
+      for (const one of chosen?.devices ?? []) {
+        assert.ok(host.devices.includes(one) && one.backends.some((backend) => backend === chosen?.backend));
+        for (const wanted of [device, condition]) assert.ok(wanted === 'any' || one.device === wanted || (wanted === 'gpu' && one.device !== 'cpu'));
+        if (computeCapability !== undefined && !computeCapability.startsWith('>=')) assert.equal(one.computeCapability, computeCapability);
+        if (computeCapability?.startsWith('>=') === true) assert.ok(Number(one.computeCapability) >= Number(computeCapability.slice(2)));
+      }
+      assert.ok(chosen === undefined || chosen.devices.length > 0);
+    }));
   });
 });

@@ -63,11 +63,20 @@ test('check and types read what this machine can, and tell which variant it take
   assert.equal(typed.code, 0, typed.err);
 });
 
-test('check refuses variants that cannot stand for each other, and warns where none fits this machine', TIME, async () => {
+test('check takes the settings of a host here: with a simulated GPU another variant fits', TIME, async () => {
+  const { code, out, err } = await runPilotlight(['check', folderOf('numbers')], { env: { PILOTLIGHT_SIMULATED_DEVICES: 'gpu:0=1GiB sm 8.0, gpu:1=1GiB sm 9.0' } });
+  assert.equal(code, 0, err);
+  assert.ok(out.includes(`  MODEL: this machine takes sm90.fake\n    not sm90.plan: ${NO_TENSORRT}\n    not any.onnx: sm90.fake comes first and fits\n`), out);
+});
+
+test('check refuses variants that cannot stand for each other, and warns of one that it cannot read, and where none fits this machine', TIME, async () => {
   const other = 'pilotlight-fake 1\ninput x int64 [n]\noutput y float32 [n]\n';
   const refused = await runPilotlight(['check', folderOf('unlike', { sm90: other })]);
   assert.equal(refused.code, 1);
   assert.match(refused.err, /BAD_MODEL: model MODEL: its variants any\.onnx and sm90\.fake cannot stand for each other: the input "x" is float32\[.*\] in the first and int64\[n\] in the second/);
+  const broken = await runPilotlight(['check', folderOf('broken', { sm90: 'no model' })]);
+  assert.equal(broken.code, 0, broken.err);
+  assert.match(broken.err, /! model MODEL \(sm90\.fake\): .*; this machine would not take it\n/);
   const elsewhere = await runPilotlight(['check', folderOf('elsewhere', { variants: VARIANTS.slice(0, 2) })]);
   assert.equal(elsewhere.code, 0, elsewhere.err);
   assert.ok(elsewhere.err.includes(`model MODEL: no variant of it fits this machine, so a host here would refuse it: sm90.fake: ${NOT_SM90}; sm90.plan: ${NO_TENSORRT}`), elsewhere.err);

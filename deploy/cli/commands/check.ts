@@ -35,7 +35,7 @@ export function addCheck(program: Command, terminal: Terminal): void {
     .summary('check folders without a host: manifest, routes, handler, models')
     .argument('<folder...>', 'folders with a pilotlight.jsonc')
     .option('--json', 'print JSON')
-    .option('--config <file>', 'settings file, for the engine library it names')
+    .option('--config <file>', 'settings file, for the engine library and simulated devices that it names')
     .action(async (folders: readonly string[], options: CheckOptions) => {
       const checked: Checked[] = [];
       for (const folder of folders) {

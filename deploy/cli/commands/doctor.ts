@@ -35,7 +35,7 @@ async function diagnose(options: HostOptions, terminal: Terminal): Promise<Diagn
   } catch (error) {
     // A host that was named must answer; without one this machine is what was meant.
     if (!(error instanceof CliFailure) || isNamed || error.exitCode === 2) throw error;
-    const engine = await localEngine(clientConfig(options, terminal).onnxruntimeLibrary);
+    const engine = await localEngine(clientConfig(options, terminal));
     return { ...doctorView(engine.capabilities(), engine.devices()), hostProblem: describeThrown(error) };
   }
 }

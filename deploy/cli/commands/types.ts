@@ -21,7 +21,7 @@ export function addTypes(program: Command, terminal: Terminal): void {
     .summary('write env.d.ts: the types of a function\'s models, vars and secrets')
     .argument('<folder...>', 'folders with a pilotlight.jsonc')
     .option('--check', 'write nothing; fail when a file is missing or not what would be written')
-    .option('--config <file>', 'settings file, for the engine library it names')
+    .option('--config <file>', 'settings file, for the engine library and simulated devices that it names')
     .action(async (folders: readonly string[], options: TypesOptions) => {
       for (const folder of folders) await writeTypes(resolve(terminal.folder, folder), options, terminal);
     });
