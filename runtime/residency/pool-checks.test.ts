@@ -260,6 +260,24 @@ describe('repair', () => {
     assert.deepEqual(new Set(repairs.map(({ outcome }) => outcome)), new Set(['rebuilt']));
   });
 
+  test('a repair is no use: the pool has its old place in the order, and its idle time goes on', async () => {
+    const { engine, clock, start, repairs } = setUp({ budgetMib: 2 });
+    await start({ ...planOf('a'), idleTimeoutMs: 2 * EVERY_MS });
+    clock.advance(100);
+    engine.use('b', clock.nowMs());
+    await start(planOf('b'));
+    failRuns(engine, 2);
+    await pass(clock, EVERY_MS);
+    assert.deepEqual(repairs.map(({ pool, outcome }) => [pool, outcome]), [['a', 'rebuilt']]);
+    await start(planOf('c'));
+    assert.deepEqual([...engine.loaded], ['b', 'c']);
+    const other = setUp();
+    await other.start({ ...planOf('a'), idleTimeoutMs: 2 * EVERY_MS });
+    failRuns(other.engine, 2);
+    await pass(other.clock, 2 * EVERY_MS);
+    assert.deepEqual([other.repairs.length, other.engine.loaded.size], [1, 0]);
+  });
+
   test('the samples of a version that the pool was not warmed with do not judge it', async () => {
     const { engine, clock, start, residency, repairs } = setUp();
     await start(planOf('a'));

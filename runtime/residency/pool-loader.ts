@@ -154,7 +154,8 @@ export class PoolLoader {
     const { ledger, order, room } = this.#device(pool.plan);
     move(pool, 'unloading');
     pool.knownBytes = Math.max(totalBytes(this.#options.engine.statsOf(pool.key).memory), ledger.bytesOf(pool.key));
-    order.remove(pool.key);
+    const place = order.take(pool.key);
+    if (pool.repairing !== undefined) pool.place = place;
     this.#notePinned(pool);
     try {
       await this.#options.engine.unload(pool.key);
@@ -211,8 +212,8 @@ export class PoolLoader {
   }
 
   /** Now it counts as resident: it may be used, and given up. */
-  #settle(pool: Pool, plan: PoolPlan, { endMs, steps, warm }: LoadRecord): void {
-    const { order, thrash } = this.#device(plan);
+  #settle(pool: Pool, plan: PoolPlan, { reason, endMs, steps, warm }: LoadRecord): void {
+    const { thrash } = this.#device(plan);
     move(pool, 'resident');
     this.#notePinned(pool);
     pool.failure = undefined;
@@ -221,9 +222,23 @@ export class PoolLoader {
     pool.loadedAtMs = endMs;
     pool.warmRunMs = Math.max(0, ...warm.map((run) => run.endMs - run.startMs));
     pool.loadMs = workMs([...steps.filter(({ name }) => name !== 'room'), ...warm]);
-    order.add(pool.key, { bytes: this.bytesOf(pool), loadMs: pool.loadMs, usedMs: endMs });
+    this.#order(pool, reason);
     thrash.loaded(pool.key, { startMs: endMs - pool.loadMs, endMs });
     this.#idle.wake();
+  }
+
+  /** A repair is no use: it gives the pool back its place. */
+  #order(pool: Pool, reason: LoadRecord['reason']): void {
+    const { key, place, loadedAtMs, loadMs } = pool;
+    const { order } = this.#device(pool.plan);
+    if (reason === 'repair' && place !== undefined) {
+      order.putBack(key, place);
+      order.use([[key, this.#options.engine.statsOf(key).lastUsedMs]]);
+    } else {
+      pool.wantedMs = loadedAtMs;
+      order.add(key, { bytes: this.bytesOf(pool), loadMs, usedMs: loadedAtMs });
+    }
+    pool.place = undefined;
   }
 
   #openDevice({ device, budgetBytes }: DeviceBudget): Device {
@@ -246,7 +261,7 @@ export class PoolLoader {
       tenancy: (key) => {
         const pool = get(key);
         const stayMs = thrash.isThrashing(clock.nowMs()) ? Math.max(residencyMinMs, pool.loadMs) : residencyMinMs;
-        return { pinned: isPinned(pool), freshUntilMs: pool.loadedAtMs + stayMs };
+        return { pinned: isPinned(pool), freshUntilMs: pool.wantedMs + stayMs };
       },
       pinned: () => pinned,
       refresh: () => this.#refresh(),
@@ -263,7 +278,7 @@ export class PoolLoader {
       const pool = pools.get(key);
       const timeoutMs = pool === undefined ? Infinity : idleTimeoutMs(pool);
       if (pool === undefined || timeoutMs === Infinity) return [];
-      return [{ key, timeoutMs, idleMs: clock.nowMs() - Math.max(engine.statsOf(key).lastUsedMs, pool.loadedAtMs) }];
+      return [{ key, timeoutMs, idleMs: clock.nowMs() - Math.max(engine.statsOf(key).lastUsedMs, pool.wantedMs) }];
     });
   }
 

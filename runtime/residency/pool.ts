@@ -3,6 +3,7 @@ import { assert } from '../errors.ts';
 import type { Signature } from '../engine/tensor.ts';
 import type { LoadRecord } from '../records.ts';
 import type { PoolPlan } from './pool-plan.ts';
+import type { Place } from './use-order.ts';
 
 export type PoolState = 'absent' | 'loading' | 'resident' | 'failed' | 'unloading';
 
@@ -34,11 +35,15 @@ export interface Pool {
   readonly warmedWith: Set<string>;
   /** Of the last load: when it ended, and how long it took. */
   loadedAtMs: number;
+  /** When it was last loaded because somebody wanted it: a repair is no such reason. */
+  wantedMs: number;
   loadMs: number;
   /** The longest run of the last warm-up. */
   warmRunMs: number;
   /** What its check found, while it is unloaded and loaded again for that. */
   repairing: string | undefined;
+  /** In the order of use, kept for that time. */
+  place: Place | undefined;
   /** Measured while it was last resident; undefined before its first load. */
   knownBytes: number | undefined;
 }
@@ -54,7 +59,7 @@ const MOVES: Readonly<Record<PoolState, readonly PoolState[]>> = {
 export function newPool(plan: PoolPlan): Pool {
   return {
     key: plan.spec.key, plans: new Map(), plan, state: 'absent', load: undefined, failure: undefined, unload: undefined, signature: undefined,
-    warmedWith: new Set(), loadedAtMs: 0, loadMs: 0, warmRunMs: 0, repairing: undefined, knownBytes: undefined,
+    warmedWith: new Set(), loadedAtMs: 0, wantedMs: 0, loadMs: 0, warmRunMs: 0, repairing: undefined, place: undefined, knownBytes: undefined,
   };
 }
 

@@ -33,6 +33,18 @@ describe('order of use', () => {
     assert.fail('the dear one was never given up');
   });
 
+  test('what is loaded again without having been used stands where it stood', () => {
+    const pool = (usedMs: number) => ({ mib: 1, loadMs: 10, usedMs });
+    const order = orderOf({ a: pool(1), b: pool(2), c: pool(3), other: { mib: 1, loadMs: 900, usedMs: 1 } });
+    const place = order.take('b');
+    assert.deepEqual([...order.leastFirst()], ['a', 'c', 'other']);
+    assert.ok(place !== undefined);
+    order.putBack('b', place);
+    assert.deepEqual([...order.leastFirst()], ['a', 'b', 'c', 'other']);
+    order.use([['a', 9]]);
+    assert.deepEqual([...order.leastFirst()], ['b', 'c', 'a', 'other']);
+  });
+
   test('what was wanted again and again stays longer than what was used once since', () => {
     const order = orderOf({ often: { mib: 1, loadMs: 10, usedMs: 1 }, once: { mib: 1, loadMs: 10, usedMs: 2 } });
     for (const usedMs of [3, 4, 5]) order.use([['often', usedMs]]);

@@ -27,7 +27,8 @@ const RELOAD_PRICE: OrderRule = {
   usesMax: 8,
 };
 
-interface Place {
+/** Where a pool stands. */
+export interface Place {
   readonly price: number;
   readonly uses: number;
   readonly usedMs: number;
@@ -84,6 +85,24 @@ export class UseOrder {
     if (places?.size === 0) this.#classes.delete(index);
   }
 
+  /** Takes it out, to be put back where it stood: it is to be loaded again although nobody used it. */
+  take(key: string): Place | undefined {
+    const place = this.#placeOf(key);
+    this.remove(key);
+    return place;
+  }
+
+  putBack(key: string, place: Place): void {
+    this.remove(key);
+    const index = classOf(place);
+    const places = this.#classes.get(index);
+    const all = [...places?.rentries() ?? [], [key, place]] as [string, Place][];
+    const again = new LRUCache<string, Place>(UNBOUNDED);
+    for (const [one, its] of all.sort(([, a], [, b]) => a.usedMs - b.usedMs)) again.set(one, its);
+    this.#classes.set(index, again);
+    this.#classOf.set(key, index);
+  }
+
   /** In no order. */
   keys(): Iterable<string> {
     return this.#classOf.keys();
@@ -111,7 +130,7 @@ export class UseOrder {
 
   #put(key: string, place: Omit<Place, 'credit'>): void {
     this.remove(key);
-    const index = Math.round(Math.log(place.price * place.uses) / Math.log(CLASS_FACTOR));
+    const index = classOf(place);
     const places = this.#classes.get(index) ?? new LRUCache<string, Place>(UNBOUNDED);
     this.#classes.set(index, places);
     this.#classOf.set(key, index);
@@ -122,6 +141,10 @@ export class UseOrder {
     const index = this.#classOf.get(key);
     return index === undefined ? undefined : this.#classes.get(index)?.peek(key);
   }
+}
+
+function classOf({ price, uses }: Pick<Place, 'price' | 'uses'>): number {
+  return Math.round(Math.log(price * uses) / Math.log(CLASS_FACTOR));
 }
 
 function isLess(one: [string, Place] | undefined, other: [string, Place] | undefined): boolean {
