@@ -96,6 +96,19 @@ describe('guard', () => {
 });
 
 describe('views', () => {
+  test('a function tells whether it is ready, why not, and when that is tried again', async () => {
+    const host = fakeHost();
+    await linesOf(deploy(host));
+    await linesOf(deploy(host, bundleOf('letters', 'x')));
+    const tell = async () => {
+      const { functions } = await (await call(host, '/v1/functions')).json() as { functions: readonly FunctionView[] };
+      return functions.map(({ name, ready, reason, retryInS }) => [name, ready, reason, retryInS]);
+    };
+    assert.deepEqual(await tell(), [['digits', true, undefined, undefined], ['letters', true, undefined, undefined]]);
+    for (const key of host.residency.declared.keys()) host.residency.troubles.set(key, { code: 'BAD_MODEL', message: 'it is torn', retryInMs: 1500 });
+    assert.deepEqual(await tell(), [['digits', false, 'it is torn', 2], ['letters', true, undefined, undefined]]);
+  });
+
   test('a version that cannot be read in the store does not hide the other functions', async () => {
     const host = fakeHost();
     await linesOf(deploy(host));

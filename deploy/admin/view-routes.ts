@@ -6,10 +6,11 @@ import { PilotlightError } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane, VersionStatus } from '../../runtime/ingress/data-plane.ts';
 import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
-import type { Residency } from '../../runtime/residency/residency.ts';
-import type { Share } from '../../runtime/router/table.ts';
+import type { PoolView, Residency } from '../../runtime/residency/residency.ts';
 import type { Rollout } from '../rollout/rollout.ts';
+import { versionId } from '../rollout/version-id.ts';
 import { sharesOf, type Store } from '../store/store.ts';
+import { readinessOf, type Readiness } from './readiness.ts';
 import { requireFunction } from './rollout-routes.ts';
 
 /** Requests that telemetry kept, as plain JSON. */
@@ -20,7 +21,7 @@ export interface Traces {
 }
 
 export interface ViewRoutesOptions {
-  readonly rollout: Pick<Rollout, 'serving' | 'refusal'>;
+  readonly rollout: Pick<Rollout, 'serving' | 'refusal' | 'notRestored'>;
   readonly store: Pick<Store, 'state' | 'readVersion'>;
   readonly dataPlane: Pick<DataPlane, 'snapshot'>;
   readonly residency: Pick<Residency, 'pools' | 'devices'>;
@@ -29,7 +30,7 @@ export interface ViewRoutesOptions {
   readonly traces: Traces;
 }
 
-export interface FunctionView {
+export interface FunctionView extends Readiness {
   readonly name: string;
   readonly version: string;
   /** `digits@3f2a9c1d` */
@@ -41,8 +42,6 @@ export interface FunctionView {
    * the host died of it again and again.
    */
   readonly state: 'serving' | 'failed' | 'quarantined';
-  /** Why it is quarantined, and what would do. */
-  readonly reason?: string;
   /** None when the version cannot be read in the store. */
   readonly routes: readonly string[];
   readonly isolates: number;
@@ -108,7 +107,8 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
 
   app.get('/functions', async (context) => {
     const names = Object.keys(store.state().functions).sort();
-    return context.json({ functions: await Promise.all(names.map((name) => functionView(options, name))) });
+    const pools = residency.pools();
+    return context.json({ functions: await Promise.all(names.map((name) => functionView(options, name, pools))) });
   });
 
   app.get('/functions/:name/versions', (context) => {
@@ -154,18 +154,26 @@ function quarantineViews({ store, rollout }: ViewRoutesOptions): readonly Quaran
   });
 }
 
-async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, name: string): Promise<FunctionView> {
+async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, name: string, pools: readonly PoolView[]): Promise<FunctionView> {
   const { current, history, shares } = viewedState(store, name);
   const refusal = rollout.refusal(name);
   const running = dataPlane.snapshot().filter((one) => one.name === name && shares.some(({ version }) => version === one.version));
+  const serving = rollout.serving(name);
+  const serves = ({ version }: { readonly version: string }): boolean => serving.some((share) => share.version === version);
+  const ids = running.map(({ version }) => versionId(name, version));
   const sum = (count: (one: VersionStatus) => number): number => running.reduce((all, one) => all + count(one), 0);
   return {
     name,
     version: current,
     label: versionLabel({ name, version: current }),
     shares,
-    state: stateOf(refusal, shares, rollout.serving(name)),
-    ...(refusal === undefined ? {} : { reason: refusal.message }),
+    state: refusal !== undefined ? 'quarantined' : shares.every(serves) ? 'serving' : 'failed',
+    ...readinessOf({
+      refusal, serving: serving.length,
+      notRestored: shares.filter((share) => !serves(share)).map(({ version, label }) => ({ label, error: rollout.notRestored(name, version) })),
+      notStarted: running.flatMap(({ failure }) => (failure === undefined ? [] : [failure])),
+      troubles: pools.flatMap(({ functions, trouble }) => (trouble !== undefined && functions.some((id) => ids.includes(id)) ? [trouble] : [])),
+    }),
     routes: [...new Set((await Promise.all(shares.map(({ version }) => routesOf(store, name, version)))).flat())],
     isolates: sum(({ isolates }) => isolates),
     inFlight: sum(({ inFlight }) => inFlight),
@@ -173,11 +181,6 @@ async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, na
     deployedAt: history.find(({ version }) => version === current)?.deployedAt,
     versions: history.length,
   };
-}
-
-function stateOf(refusal: PilotlightError | undefined, wanted: readonly Share[], serving: readonly Share[]): FunctionView['state'] {
-  if (refusal !== undefined) return 'quarantined';
-  return wanted.every(({ version }) => serving.some((share) => share.version === version)) ? 'serving' : 'failed';
 }
 
 /** What the store says of a function; nothing of one that was deleted just now. */

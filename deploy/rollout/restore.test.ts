@@ -56,6 +56,7 @@ describe('restart and stop', () => {
     assert.equal(restored.find(({ function: name }) => name === 'digits')?.error?.code, 'BAD_HANDLER');
     assert.deepEqual(host.dataPlane.serving.map((id) => id.split('@')[0]), ['letters']);
     assert.equal(host.residency.declared.size, 0);
+    assert.equal(host.rollout.notRestored('digits', bundleVersion(V1))?.message, 'it threw');
     host.dataPlane.before = () => {};
     assert.equal((await deploy(host, V1)).outcome, 'deployed');
     assert.equal(host.dataPlane.serving.length, 2);

@@ -1,6 +1,6 @@
 // Moves functions from one version to the next, on the control thread. Rollouts of one function wait for each other, so
 // the last one asked for wins; those of different functions run side by side and only commit one after the other.
-import { PilotlightError } from '../../runtime/errors.ts';
+import { PilotlightError, type ErrorPlain } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
@@ -19,6 +19,7 @@ import { stateOf, type DeploySplit, type RolloutTarget } from './rollout-target.
 import { ServingTable } from './serving-table.ts';
 import { SplitGuard } from './split-guard.ts';
 import { Turns } from './turns.ts';
+import { versionId } from './version-id.ts';
 
 export interface RolloutOptions extends Omit<RolloutParts, 'table' | 'signal'> {
   readonly onRecord: (record: RolloutRecord) => void;
@@ -57,6 +58,8 @@ export class Rollout {
   readonly #guard: SplitGuard;
   /** Who follows the rollout of a function that is under way. */
   readonly #attached = new Map<string, RolloutListener>();
+  /** By version id: what the last restart could not bring back. */
+  readonly #notRestored = new Map<string, ErrorPlain>();
   #restoring: Promise<unknown> = Promise.resolve();
 
   constructor(options: RolloutOptions) {
@@ -101,7 +104,9 @@ export class Rollout {
   restore(): Promise<readonly RestoredFunction[]> {
     const { startFirst = allOf, loadFirst = pinnedFirst, onRecord, onAborted: _onAborted, ...parts } = this.#options;
     const restored = restoreFunctions({ ...parts, table: this.#table, signal: this.#stop.signal }, { startFirst, loadFirst, onRecord });
-    this.#restoring = restored.catch(() => {});
+    this.#restoring = restored.then((all) => {
+      for (const { function: name, version, error } of all) if (error !== undefined) this.#notRestored.set(versionId(name, version), error);
+    }, () => {});
     return restored;
   }
 
@@ -113,6 +118,11 @@ export class Rollout {
   /** Why the function's routes are answered with an error, if they are. */
   refusal(name: string): PilotlightError | undefined {
     return this.#table.refusal(name);
+  }
+
+  /** Why the restart could not bring a version back. It may serve again since: see `serving`. */
+  notRestored(name: string, version: string): ErrorPlain | undefined {
+    return this.#notRestored.get(versionId(name, version));
   }
 
   /** What each version was asked, from time to time: splits whose deploys named bounds are judged by it. */

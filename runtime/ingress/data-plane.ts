@@ -8,6 +8,7 @@ import { keepLoopsInterruptible } from '../isolates/interruptible-loops.ts';
 import { Isolate } from '../isolates/isolate.ts';
 import type { Acquired, EngineModule, LogLevel } from '../isolates/setup.ts';
 import { IsolateSupply } from '../isolates/isolate-supply.ts';
+import type { StartFailure } from '../isolates/start-back-off.ts';
 import { VersionIsolates, type ReadSecrets, type StartNote, type VersionIsolatesListener } from '../isolates/version-isolates.ts';
 import type { IsolateRecord } from '../records.ts';
 import type { RouteTable } from '../router/table.ts';
@@ -31,6 +32,8 @@ export interface VersionStatus {
   readonly lastUsedMs: number | undefined;
   /** Isolates lost and replaced since the version started. */
   readonly replaced: number;
+  /** No isolate of it runs, and the last start failed. */
+  readonly failure?: StartFailure;
 }
 
 export interface DataPlane {
@@ -262,9 +265,9 @@ export class DataPlaneThreads implements DataPlane {
   }
 
   snapshot(): readonly VersionStatus[] {
-    return [...this.#running.values()].map(({ version, plan, isolates }) => ({
-      name: version.name, version: version.version, isolates: isolates.serving,
-      inFlight: Atomics.load(new Int32Array(plan.versionCount), 0), lastUsedMs: isolates.lastUsedMs, replaced: isolates.replaced,
+    return [...this.#running.values()].map(({ version, plan, isolates: { serving, lastUsedMs, replaced, failure } }) => ({
+      name: version.name, version: version.version, isolates: serving, inFlight: Atomics.load(new Int32Array(plan.versionCount), 0), lastUsedMs, replaced,
+      ...(failure === undefined ? {} : { failure }),
     }));
   }
 

@@ -1,7 +1,7 @@
 // How long the next start of an isolate waits: not at all at first, longer and longer when isolates of a version are lost or
 // cannot start. While none serves, those who ask are told at once what failed last, as with loads.
 import type { Clock } from '../clock.ts';
-import { PilotlightError, toPlainError } from '../errors.ts';
+import { PilotlightError, toPlainError, type ErrorPlain } from '../errors.ts';
 
 const RECENT_MS = 30_000;
 const FREE_REPLACEMENTS = 3;
@@ -14,6 +14,12 @@ const FAILED_MAX_MS = 30_000;
 export function backOffMs(recent: number): number {
   if (recent <= FREE_REPLACEMENTS) return 0;
   return Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** (recent - FREE_REPLACEMENTS - 1));
+}
+
+export interface StartFailure {
+  readonly error: ErrorPlain;
+  /** Until a request may start one again; 0: the next one does. */
+  readonly retryInMs: number;
 }
 
 export class StartBackOff {
@@ -55,6 +61,13 @@ export class StartBackOff {
     if (this.#failure === undefined) return undefined;
     const leftMs = this.#failure.untilMs - this.#clock.nowMs();
     return leftMs <= 0 ? undefined : refusal(this.#failure.error.message, this.#failure.error.cause, leftMs);
+  }
+
+  /** Why the last start failed, until one succeeds. */
+  get failure(): StartFailure | undefined {
+    if (this.#failure === undefined) return undefined;
+    const { error, untilMs } = this.#failure;
+    return { error: toPlainError(error, 'LOAD_FAILED'), retryInMs: Math.max(0, untilMs - this.#clock.nowMs()) };
   }
 
   #recent(): number[] {

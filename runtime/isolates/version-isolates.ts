@@ -10,7 +10,7 @@ import type { IsolateSupply, SupplyMember } from './isolate-supply.ts';
 import { IsolateThreads, type IsolateThreadsOptions, type Started, type StartNote } from './isolate-threads.ts';
 import type { Isolate, IsolateListener } from './isolate.ts';
 import { viewOfAsk, type RoomAsk } from './room-ask.ts';
-import { StartBackOff } from './start-back-off.ts';
+import { StartBackOff, type StartFailure } from './start-back-off.ts';
 
 export type { ReadSecrets, StartNote } from './isolate-threads.ts';
 
@@ -78,6 +78,11 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
   /** Isolates replaced since the version started. */
   get replaced(): number {
     return this.#replaced;
+  }
+
+  /** Why none runs, when that is because none could start. */
+  get failure(): StartFailure | undefined {
+    return this.serving === 0 ? this.#backOff.failure : undefined;
   }
 
   /** When a request of it ended last; undefined when no isolate of it runs. */

@@ -179,7 +179,7 @@ describe('repair', () => {
   });
 
   test('jobs that come meanwhile wait for the load: none meets the old engine', async () => {
-    const { engine, clock, start, ask, loads } = setUp();
+    const { engine, clock, start, ask, loads, residency } = setUp();
     await start(planOf('a'));
     failRuns(engine, 2);
     const failing = engine.before;
@@ -189,6 +189,7 @@ describe('repair', () => {
     await pass(clock, EVERY_MS);
     const asked = [ask('a'), ask('a')];
     await settled();
+    assert.deepEqual(residency.pools()[0]?.trouble, { message: 'a\'s model M failed its check and is loaded again: the kernel failed' });
     open();
     assert.deepEqual((await Promise.all(asked)).map(({ start: how }) => how), ['joined', 'joined']);
     assert.deepEqual(loads.map(({ reason }) => reason), ['request', 'repair']);

@@ -151,6 +151,31 @@ describe('residency', () => {
     assert.equal((await residency.ensure('a', { ...ASK, reason: 'deploy' })).start, 'cold');
   });
 
+  test('a failed load is told with when it is tried again, one for lack of room until the next, one ahead of requests not at all', async () => {
+    const { engine, clock, residency } = setUp();
+    residency.declare('digits@1', [planOf('a')]);
+    const trouble = () => residency.pools()[0]?.trouble;
+    const fail = async (code: 'ENGINE_FAILED' | 'NO_MEMORY', reason: Ask['reason']): Promise<void> => {
+      engine.before = () => {
+        throw new PilotlightError(code, 'as scripted');
+      };
+      await assert.rejects(residency.ensure('a', { ...ASK, reason }));
+      engine.before = () => {};
+    };
+    assert.equal(trouble(), undefined);
+    await fail('NO_MEMORY', 'restart');
+    assert.equal(trouble(), undefined);
+    await fail('NO_MEMORY', 'request');
+    assert.deepEqual([trouble()?.code, trouble()?.retryInMs], ['NO_MEMORY', 0]);
+    await fail('ENGINE_FAILED', 'request');
+    clock.advance(400);
+    assert.deepEqual(trouble(), { code: 'ENGINE_FAILED', message: 'digits\'s model DIGITS failed to load (ENGINE_FAILED: as scripted)', retryInMs: 600 });
+    clock.advance(10_000);
+    assert.equal(trouble()?.retryInMs, 0);
+    await residency.ensure('a', ASK);
+    assert.equal(trouble(), undefined);
+  });
+
   test('fault 6: a warm-up whose answer is NaN fails the load, names slot and element, and leaves nothing loaded', async () => {
     const { engine, residency } = setUp();
     engine.answer = () => ({ y: { type: 'float32', shape: [1, 2], data: new Float32Array([0, Number.NaN]) } });

@@ -8,6 +8,7 @@ import type { EvictionRecord, LoadRecord, RepairRecord, RunVariant, Start, Taken
 import { backOffMs } from './back-off.ts';
 import type { FitPlan, WantedPool } from './fit.ts';
 import { PoolChecks, type Rebuilt } from './pool-checks.ts';
+import { troubleOf, type PoolTrouble } from './pool-trouble.ts';
 import { PoolLoader, type DeviceState } from './pool-loader.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isAheadOfRequests, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
@@ -50,6 +51,8 @@ export interface PoolView {
   readonly pinned: boolean;
   /** In the device's ledger: reserved while it loads, measured from then on. */
   readonly bytes: number;
+  /** Why it cannot serve now. Absent for one that is only not loaded. */
+  readonly trouble?: PoolTrouble;
   readonly stats?: PoolStats;
 }
 
@@ -173,11 +176,15 @@ export class PoolResidency implements Residency {
 
   pools(): readonly PoolView[] {
     const stats = new Map(this.#options.engine.stats().map((one) => [one.key, one]));
+    const nowMs = this.#options.clock.nowMs();
     return [...this.#pools.values()].map((pool) => {
       const { key, state, plans, plan } = pool;
       const found = stats.get(key);
-      const view = { key, state, functions: [...plans.keys()], variants: variantsOf(pool), device: plan.spec.device, pinned: isPinned(pool), bytes: this.#loader.bytesOf(pool) };
-      return { ...view, ...(found === undefined ? {} : { stats: found }) };
+      const trouble = troubleOf(pool, nowMs);
+      return {
+        key, state, functions: [...plans.keys()], variants: variantsOf(pool), device: plan.spec.device, pinned: isPinned(pool), bytes: this.#loader.bytesOf(pool),
+        ...(trouble === undefined ? {} : { trouble }), ...(found === undefined ? {} : { stats: found }),
+      };
     });
   }
 
@@ -258,7 +265,7 @@ export class PoolResidency implements Residency {
   }
 
   async #load(pool: Pool, ask: Ask, loadId: string): Promise<LoadRecord> {
-    const { clock, loadTimeoutMs } = this.#options;
+    const { loadTimeoutMs } = this.#options;
     const { reason, function: name, binding, timeoutMs = loadTimeoutMs, inPlaceOf = [], onWarm = () => {} } = ask;
     try {
       const order = { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, inPlaceOf: new Set(inPlaceOf), onWarm };
@@ -266,14 +273,19 @@ export class PoolResidency implements Residency {
       this.#checks.wake();
       return record;
     } catch (error) {
-      if (!isLackOfRoom(error)) {
-        const count = (pool.failure?.count ?? 0) + 1;
-        pool.failure = { error, count, untilMs: clock.nowMs() + backOffMs(count) };
-      }
+      this.#remember(pool, error, reason);
       throw error;
     } finally {
       pool.load = undefined;
     }
+  }
+
+  #remember(pool: Pool, error: unknown, reason: Ask['reason']): void {
+    const nowMs = this.#options.clock.nowMs();
+    const count = pool.failure?.count ?? 0;
+    if (!isLackOfRoom(error)) pool.failure = { error, count: count + 1, untilMs: nowMs + backOffMs(count + 1) };
+    // Others may let go at any moment. A load ahead of requests has not even asked them to.
+    else if (!isAheadOfRequests(reason)) pool.failure = { error, count, untilMs: nowMs };
   }
 
   /** From the unload on, requests wait for the load or begin it themselves: cold or joined, and none meets the old engine. */

@@ -2,6 +2,7 @@
 // a load that fails, is late, or is waited for by nobody any more.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { FunctionView } from '../../deploy/admin/view-routes.ts';
 import type { Span } from '../../runtime/telemetry/span-tree.ts';
 import type { KeptTrace } from '../../runtime/telemetry/trace-book.ts';
 import { FunctionFolders, RUN_FAKE, fakeModel } from '../support/function-folder.ts';
@@ -115,6 +116,11 @@ test('fault 30: a failing load is 503 with Retry-After for each who waited, once
   const during = await ask('/failing');
   assert.deepEqual([during.status, during.code, during.retryAfterS], [503, 'LOAD_FAILED', '1']);
   assert.equal(await failures(), 1, 'nothing was loaded for it');
+  const { functions } = await host.view<{ functions: readonly FunctionView[] }>('/v1/functions');
+  const told = functions.find(({ name }) => name === 'failing');
+  assert.deepEqual([told?.ready, told?.state, (told?.retryInS ?? 9) <= 1], [false, 'serving', true]);
+  assert.match(told?.reason ?? '', /failing's model MODEL failed to load \(LOAD_FAILED: .*no luck/);
+  assert.equal(functions.find(({ name }) => name === 'fifty')?.ready, true);
   await until(async () => {
     await ask('/failing');
     return await failures() === 2 ? true : undefined;

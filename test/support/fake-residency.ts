@@ -3,6 +3,7 @@ import { PilotlightError } from '../../runtime/errors.ts';
 import type { LoadRecord } from '../../runtime/records.ts';
 import type { FitPlan } from '../../runtime/residency/fit.ts';
 import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
+import type { PoolTrouble } from '../../runtime/residency/pool-trouble.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Ask, Ensured, PoolView, Residency } from '../../runtime/residency/residency.ts';
 
@@ -13,6 +14,8 @@ export class FakeResidency implements Residency {
   readonly declared = new Map<string, Set<string>>();
   readonly resident = new Set<string>();
   readonly loads: string[] = [];
+  /** Why pools cannot serve, by key. */
+  readonly troubles = new Map<string, PoolTrouble>();
 
   declare(versionId: string, pools: readonly PoolPlan[]): void {
     for (const { spec } of pools) this.declared.set(spec.key, (this.declared.get(spec.key) ?? new Set()).add(versionId));
@@ -56,8 +59,10 @@ export class FakeResidency implements Residency {
   }
 
   pools(): readonly PoolView[] {
-    return [...this.declared].map(([key, versions]) => ({
-      key, state: this.resident.has(key) ? 'resident' : 'absent', functions: [...versions], variants: [], device: 'cpu', pinned: false, bytes: 1,
-    }));
+    return [...this.declared].map(([key, versions]) => {
+      const trouble = this.troubles.get(key);
+      const state = this.resident.has(key) ? 'resident' : 'absent';
+      return { key, state, functions: [...versions], variants: [], device: 'cpu', pinned: false, bytes: 1, ...(trouble === undefined ? {} : { trouble }) };
+    });
   }
 }

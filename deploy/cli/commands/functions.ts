@@ -9,12 +9,14 @@ import type { Terminal } from '../terminal.ts';
 export function addFunctions(program: Command, terminal: Terminal): void {
   withViewOptions(program.command('functions'))
     .summary('list the deployed functions')
+    .description('Lists the deployed functions. READY is whether a request would be answered now, warm or cold; where it would not, the last column says why.')
     .action((options: ViewOptions) => showView<{ functions: readonly FunctionView[] }, FunctionView>({
       path: '/v1/functions',
       rows: ({ functions }) => functions,
       columns: [
         { title: 'FUNCTION', cell: ({ label }) => label },
         { title: 'STATE', cell: ({ state }) => state },
+        { title: 'READY', cell: describeReadiness },
         { title: 'SHARES', cell: ({ shares }) => (shares.length > 1 ? describeShares(shares) : 'all') },
         { title: 'ISOLATES', align: 'right', cell: ({ isolates }) => String(isolates) },
         { title: 'IN FLIGHT', align: 'right', cell: ({ inFlight }) => String(inFlight) },
@@ -22,6 +24,7 @@ export function addFunctions(program: Command, terminal: Terminal): void {
         { title: 'VERSIONS', align: 'right', cell: ({ versions }) => String(versions) },
         { title: 'DEPLOYED', cell: ({ deployedAt }) => formatAgo(deployedAt, Date.now()) },
         { title: 'ROUTES', cell: ({ routes }) => routes.join(', ') },
+        { title: '', cell: ({ reason = '' }) => reason },
       ],
       empty: 'nothing is deployed yet; `pilotlight deploy DIR` deploys a folder',
     }, options, terminal));
@@ -40,6 +43,12 @@ export function addFunctions(program: Command, terminal: Terminal): void {
       ],
       empty: `${name} has no versions`,
     }, options, terminal));
+}
+
+function describeReadiness({ ready, retryInS }: FunctionView): string {
+  if (ready) return 'yes';
+  if (retryInS === undefined) return 'no';
+  return retryInS === 0 ? 'no, next request tries' : `no, tried in ${retryInS} s`;
 }
 
 function describeStanding({ current, quarantined, abortIf, aborted }: VersionView): string {
