@@ -86,8 +86,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   BAD_MODEL: {
     audience: 'operator',
-    when: 'The engine cannot use the model file: it is no model, is cut short, or has an operator that the engine does not know.',
-    what: 'The text is the engine\'s. Export the model again, or for an older operator set.',
+    when: 'The engine cannot use the model file: it is no model, is cut short, or has an operator that the engine does not know. Or no variant of the model fits this host.',
+    what: 'The text is the engine\'s: export the model again, or for an older operator set. Of variants it has the reason against each: add one without `when`.',
   },
   WARMUP_FAILED: {
     audience: 'operator',
