@@ -6,7 +6,7 @@ import { PilotlightError } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane, VersionStatus } from '../../runtime/ingress/data-plane.ts';
 import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
-import type { PoolView, Residency } from '../../runtime/residency/residency.ts';
+import type { PoolVariant, PoolView, Residency } from '../../runtime/residency/residency.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import { versionId } from '../rollout/version-id.ts';
 import { sharesOf, type Store } from '../store/store.ts';
@@ -44,6 +44,8 @@ export interface FunctionView extends Readiness {
   readonly state: 'serving' | 'failed' | 'quarantined';
   /** None when the version cannot be read in the store. */
   readonly routes: readonly string[];
+  /** Of models with variants: which one this host has taken. None of a version that nothing has started yet. */
+  readonly variants: readonly PoolVariant[];
   readonly isolates: number;
   readonly inFlight: number;
   /** Isolates replaced after a fault. */
@@ -175,6 +177,7 @@ async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, na
       troubles: pools.flatMap(({ functions, trouble }) => (trouble !== undefined && functions.some((id) => ids.includes(id)) ? [trouble] : [])),
     }),
     routes: [...new Set((await Promise.all(shares.map(({ version }) => routesOf(store, name, version)))).flat())],
+    variants: pools.flatMap(({ variants }) => variants.filter(({ function: id }) => ids.includes(id))),
     isolates: sum(({ isolates }) => isolates),
     inFlight: sum(({ inFlight }) => inFlight),
     replaced: sum(({ replaced }) => replaced),

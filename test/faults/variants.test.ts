@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { FunctionView } from '../../deploy/admin/view-routes.ts';
 import type { DeployPlan } from '../../deploy/rollout/deploy-plan.ts';
 import type { PoolView } from '../../runtime/residency/residency.ts';
 import type { KeptTrace } from '../../runtime/telemetry/trace-book.ts';
@@ -96,6 +97,8 @@ test('a deploy says before and while it happens which variant it takes, and pool
   assert.equal(await answer.text(), BY_ONNX);
   const { pools } = JSON.parse(await host.must(['pools', '--json'])) as { pools: readonly PoolView[] };
   assert.deepEqual(pools[0]?.variants.map(({ binding, path, passed }) => [binding, path, passed.length]), [['MODEL', 'any.onnx', 2]]);
+  const { functions } = JSON.parse(await host.must(['functions', '--json'])) as { functions: readonly FunctionView[] };
+  assert.deepEqual(functions[0]?.variants.map(({ binding, path, passed }) => [binding, path, passed.length]), [['MODEL', 'any.onnx', 2]]);
   assert.match(await host.must(['pools']), /VARIANT +FUNCTIONS\n.* any\.onnx +numbers@/);
   assert.deepEqual((await host.event('variant.taken'))['path'], 'any.onnx');
 });
