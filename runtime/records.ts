@@ -145,6 +145,8 @@ export interface RepairRecord {
 export interface IsolateWait {
   /** `cold`: the start was made for it. */
   readonly start: 'cold' | 'joined';
+  /** `rollout`: it came while its function was between two versions, and waited for that first. */
+  readonly for?: 'rollout';
   readonly fromMs: number;
   /** Until it was handed to the isolate or refused. */
   readonly untilMs: number;
@@ -175,6 +177,8 @@ export interface RolloutRecord {
   readonly startMs: number;
   readonly endMs: number;
   readonly steps: readonly { readonly name: string; readonly startMs: number; readonly endMs: number }[];
+  /** Of versions that had no room side by side: how long callers waited at most. */
+  readonly gapMs?: number;
   readonly errorCode?: ErrorCode;
   readonly errorMessage?: string;
 }

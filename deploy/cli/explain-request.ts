@@ -16,6 +16,7 @@ export function explainRequest(record: RequestRecord, loads: readonly LoadRecord
 function isolateWait({ wait }: RequestRecord): readonly string[] {
   if (wait === undefined) return [];
   const took = formatMs(wait.untilMs - wait.fromMs);
+  if (wait.for === 'rollout') return [`waited ${took} for a rollout of its function, whose versions have no room side by side`];
   return [wait.start === 'cold' ? `waited ${took} for an isolate that was started for it` : `waited ${took} for an isolate that was being started`];
 }
 

@@ -3,12 +3,12 @@
 import { PilotlightError, assert } from '../../runtime/errors.ts';
 import { versionLabel, type FunctionVersion } from '../../runtime/function.ts';
 import type { WarmRecord } from '../../runtime/records.ts';
+import type { WantedPool } from '../../runtime/residency/fit.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Ensured } from '../../runtime/residency/residency.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { Bundle, StoredVersion } from '../store/store.ts';
 import { countOf } from './count-of.ts';
-import { describeFit } from './fit-plan.ts';
 import { describeVariant } from './describe-variant.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
@@ -17,8 +17,6 @@ import type { StepTeller } from './step-teller.ts';
 import { versionId } from './version-id.ts';
 import { expectedPools, planVersion, type VersionPlan } from './version-plan.ts';
 import { tidied, within } from './within.ts';
-
-const MORE_ROOM = 'a larger budget (setting devices), fewer pinned models, fewer slots or a smaller model would do';
 
 export class IncomingVersion {
   readonly version: string;
@@ -67,14 +65,15 @@ export class IncomingVersion {
     return `${countOf(files.length, 'file')}, ${(files.reduce((sum, { bytes }) => sum + bytes, 0) / 1024).toFixed(0)} KiB`;
   }
 
-  /** `leaving`: the versions that it comes in the place of. */
-  async plan(leaving: readonly string[]): Promise<string> {
+  /** What it will ask for, as far as its manifest tells. */
+  expectedPools(): readonly WantedPool[] {
+    return expectedPools({ name: this.#name, version: this.version, folder: '', bundle: this.#bundle }, this.#parts);
+  }
+
+  async plan(): Promise<string> {
     const { engine, slotsDefault, residency, clock, signal } = this.#parts;
     assert(this.#stored !== undefined, 'nothing is stored to plan');
     const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
-    // Before models are read, which takes memory too.
-    const fit = residency.fit(leaving, expectedPools(this.#stored, { engine, slotsDefault }));
-    if (fit.kind === 'reject') throw new PilotlightError('NEVER_FITS', `${this.label} does not fit: ${describeFit(fit)}; ${MORE_ROOM}`);
     using _ = this.#prepare();
     this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault }), {
       clock, signal, limitMs, late: () => new PilotlightError('BAD_MODEL', `the models were not read within limits.initTimeoutMs (${limitMs} ms)`),
@@ -83,15 +82,16 @@ export class IncomingVersion {
     const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
     residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);
     const variants = this.#plan.pools.flatMap(({ binding, variant }) => (variant === undefined ? [] : [describeVariant(binding, variant)]));
-    return [describeFit(fit), `${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`, ...variants].join('; ');
+    return [`${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`, ...variants].join('; ');
   }
 
-  async load(tell: StepTeller): Promise<string> {
+  /** `inPlaceOf`: version ids of those whose models give way. */
+  async load(tell: StepTeller, inPlaceOf: readonly string[]): Promise<string> {
     const { pools } = this.#planned();
     using _ = this.#prepare();
     const ensured: Ensured[] = [];
     for (const pool of pools) {
-      const one = await this.#loadPool(pool);
+      const one = await this.#loadPool(pool, inPlaceOf);
       ensured.push(one);
       tell.progress(`${pool.binding} ${describeEnsured(one)}`);
     }
@@ -100,11 +100,11 @@ export class IncomingVersion {
     return loads.length === 0 ? 'nothing to load' : countOf(loads.length, 'pool');
   }
 
-  async #loadPool(pool: PoolPlan): Promise<Ensured> {
+  async #loadPool(pool: PoolPlan, inPlaceOf: readonly string[]): Promise<Ensured> {
     const { spec, function: name, binding } = pool;
     const { residency, clock, signal } = this.#parts;
     const { initTimeoutMs } = this.#planned().function.limits;
-    const loading = residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs: initTimeoutMs, provenBy: pool });
+    const loading = residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs: initTimeoutMs, provenBy: pool, inPlaceOf });
     return within(loading, {
       clock, signal, limitMs: initTimeoutMs,
       late: () => new PilotlightError('WARMUP_FAILED',

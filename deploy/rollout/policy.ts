@@ -4,10 +4,13 @@
 export type RolloutKind = 'deploy' | 'rollback' | 'split' | 'promote' | 'abort' | 'delete';
 
 export type StepName =
-  | 'check' | 'store' | 'plan' | 'load' | 'warm' | 'isolates' | 'golden' | 'commit' | 'switch' | 'drain' | 'unload' | 'confirm';
+  | 'check' | 'store' | 'plan' | 'release' | 'load' | 'warm' | 'isolates' | 'golden' | 'commit' | 'switch' | 'drain' | 'unload' | 'confirm';
 
 /** `cold` leaves the models to the first request that wants them (`--no-warm`). */
 export type Warming = 'warm' | 'cold';
+
+/** `drain first`: old and new have no room side by side, so the old models go before the new ones come. */
+export type Manner = 'side by side' | 'drain first';
 
 export interface RolloutSnapshot {
   readonly kind: RolloutKind;
@@ -16,6 +19,8 @@ export interface RolloutSnapshot {
   readonly unchanged: boolean;
   /** false once `check` found that all wanted versions run already, so that only their shares change. */
   readonly startsVersions: boolean;
+  /** Decided by `plan`; and by a `load` that finds no room after all, which is then done again. */
+  readonly manner: Manner;
   /** Steps that have ended, well or not, in order. */
   readonly ended: readonly StepName[];
   /** Those of them that failed. */
@@ -31,31 +36,35 @@ export type RolloutAction =
 const TAIL = ['commit', 'switch', 'drain', 'unload', 'confirm'] as const;
 const MODELS = ['load', 'warm'] as const;
 
-const START = ['plan', ...MODELS, 'isolates', 'golden'] as const;
-
-const STEPS: Readonly<Record<RolloutKind, readonly StepName[]>> = {
-  deploy: ['check', 'store', ...START, ...TAIL],
-  rollback: ['check', ...START, ...TAIL],
-  split: ['check', ...START, ...TAIL],
-  promote: ['check', ...START, ...TAIL],
-  // It runs beside other rollouts of its function, which may have versions under way: there is nothing of its own to drain.
-  abort: ['check', 'commit', 'switch'],
-  delete: ['check', ...TAIL],
+const START: Readonly<Record<Manner, readonly StepName[]>> = {
+  'side by side': ['plan', ...MODELS, 'isolates', 'golden'],
+  // What needs no memory comes before the old models go: callers wait from `release` to `switch`.
+  'drain first': ['plan', 'isolates', 'release', ...MODELS, 'golden'],
 };
 
-const STARTING: ReadonlySet<StepName> = new Set(['store', ...START]);
+const STEPS: Readonly<Record<RolloutKind, (start: readonly StepName[]) => readonly StepName[]>> = {
+  deploy: (start) => ['check', 'store', ...start, ...TAIL],
+  rollback: (start) => ['check', ...start, ...TAIL],
+  split: (start) => ['check', ...start, ...TAIL],
+  promote: (start) => ['check', ...start, ...TAIL],
+  // It runs beside other rollouts of its function, which may have versions under way: there is nothing of its own to drain.
+  abort: () => ['check', 'commit', 'switch'],
+  delete: () => ['check', ...TAIL],
+};
 
-/** Golden requests would load the models, so a cold rollout sends none. */
-const COLD_LEAVES_OUT: ReadonlySet<StepName> = new Set([...MODELS, 'golden']);
+const STARTING: ReadonlySet<StepName> = new Set(['store', ...START['drain first']]);
 
-/** What these steps made has to go when a later one (or they themselves) fails. */
-const LEAVES_RESIDUE: ReadonlySet<StepName> = new Set(['store', 'plan', 'isolates']);
+/** Golden requests would load the models, so a cold rollout sends none; what it loads later takes the room of models that are gone by then. */
+const COLD_LEAVES_OUT: ReadonlySet<StepName> = new Set([...MODELS, 'release', 'golden']);
+
+/** What these steps made has to go, or come back, when a later one (or they themselves) fails. */
+const LEAVES_RESIDUE: ReadonlySet<StepName> = new Set(['store', 'plan', 'isolates', 'release']);
 
 /** Traffic is on the new version already: what fails here is told and finished by the next rollout or restart. */
 const TOLERATED: ReadonlySet<StepName> = new Set(['drain', 'unload', 'confirm']);
 
-export function stepsOf({ kind, warming, startsVersions }: Pick<RolloutSnapshot, 'kind' | 'warming' | 'startsVersions'>): readonly StepName[] {
-  return STEPS[kind].filter((step) => !(warming === 'cold' && COLD_LEAVES_OUT.has(step)) && (startsVersions || !STARTING.has(step)));
+export function stepsOf({ kind, warming, startsVersions, manner }: Pick<RolloutSnapshot, 'kind' | 'warming' | 'startsVersions' | 'manner'>): readonly StepName[] {
+  return STEPS[kind](START[manner]).filter((step) => !(warming === 'cold' && COLD_LEAVES_OUT.has(step)) && (startsVersions || !STARTING.has(step)));
 }
 
 export function isTolerated(step: StepName): boolean {

@@ -21,5 +21,7 @@ export interface RolloutResult {
   readonly shares?: readonly Share[];
   readonly outcome: 'deployed' | 'unchanged' | 'rolled back' | 'split' | 'promoted' | 'aborted' | 'deleted';
   readonly warnings: readonly string[];
+  /** Old and new had no room side by side: so long callers waited at most. */
+  readonly gapMs?: number;
   readonly ms: number;
 }

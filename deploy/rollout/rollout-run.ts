@@ -41,7 +41,7 @@ export class RolloutRun {
     try {
       for (;;) {
         const action = nextAction({
-          kind: target.kind, warming, unchanged: steps.isUnchanged, startsVersions: steps.startsVersions,
+          kind: target.kind, warming, unchanged: steps.isUnchanged, startsVersions: steps.startsVersions, manner: steps.manner,
           ended: this.#ended, failed: this.#failed, undone: this.#undone,
         });
         if (action.act === 'run') await this.#run(action.step);
@@ -49,7 +49,7 @@ export class RolloutRun {
         else return this.#end(action.outcome);
       }
     } finally {
-      steps.release();
+      await steps.close();
       this.#record();
     }
   }
@@ -65,7 +65,10 @@ export class RolloutRun {
         warn: (text) => this.#warn(step, text, startMs),
       });
       this.#tell(step, 'done', detail, startMs);
+      this.#ended.push(step);
     } catch (error) {
+      if (steps.canDrainFirst(step, error)) return this.#warn(step, `${describeThrown(error)}; the old version's models go first`, startMs);
+      this.#ended.push(step);
       this.#failed.push(step);
       if (isTolerated(step)) this.#warn(step, describeThrown(error), startMs);
       else {
@@ -73,7 +76,6 @@ export class RolloutRun {
         this.#tell(step, 'failed', describeThrown(error), startMs);
       }
     } finally {
-      this.#ended.push(step);
       this.#times.push({ name: step, startMs, endMs: clock.nowMs() });
     }
   }
@@ -104,6 +106,7 @@ export class RolloutRun {
       ...(steps.shares.length > 1 ? { shares: steps.shares.map(({ version, percent }) => ({ version, percent })) } : {}),
       outcome: outcome === 'unchanged' ? 'unchanged' : OUTCOMES[target.kind],
       warnings: this.#warnings,
+      ...(steps.gapMs === undefined ? {} : { gapMs: steps.gapMs }),
       ms: clock.nowMs() - this.#startMs,
     };
   }
@@ -128,6 +131,7 @@ export class RolloutRun {
       startMs: this.#startMs,
       endMs: clock.nowMs(),
       steps: this.#times,
+      ...(steps.gapMs === undefined ? {} : { gapMs: steps.gapMs }),
       ...(failure === undefined ? {} : { errorCode: failure.code, errorMessage: failure.message }),
     });
   }

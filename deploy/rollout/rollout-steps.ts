@@ -2,15 +2,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../runtime/clock.ts';
 import type { EngineControl } from '../../runtime/engine/port.ts';
-import { versionLabel } from '../../runtime/function.ts';
+import { PilotlightError, describeThrown } from '../../runtime/errors.ts';
+import { versionLabel, type DeclaredVersion } from '../../runtime/function.ts';
 import type { DataPlane } from '../../runtime/ingress/data-plane.ts';
+import type { FitPlan } from '../../runtime/residency/fit.ts';
 import type { Residency } from '../../runtime/residency/residency.ts';
 import { routeLabel, type Share } from '../../runtime/router/table.ts';
 import type { Underway } from '../../runtime/supervisor/underway.ts';
 import { sharesOf, type FunctionState, type Store } from '../store/store.ts';
 import { countOf } from './count-of.ts';
 import { IncomingVersion } from './incoming-version.ts';
-import type { StepName } from './policy.ts';
+import { describeFit, formatGap } from './fit-plan.ts';
+import { Gap } from './gap.ts';
+import type { Manner, StepName } from './policy.ts';
 import type { Quarantine } from './quarantine.ts';
 import { Retirement } from './retirement.ts';
 import { goalOf, stateAfter, type Goal } from './rollout-goal.ts';
@@ -39,6 +43,8 @@ export interface RolloutParts {
   readonly signal: AbortSignal;
 }
 
+const MORE_ROOM = 'a larger budget (setting devices), fewer pinned models, fewer slots or a smaller model would do';
+
 type Step = (tell: StepTeller) => Promise<string>;
 
 export class RolloutSteps {
@@ -49,11 +55,14 @@ export class RolloutSteps {
   #isUnchanged = false;
   /** Those of the goal that do not serve yet. */
   #incoming: readonly IncomingVersion[] = [];
+  readonly #gap: Gap;
+  #manner: Manner = 'side by side';
   #release: () => void = () => {};
 
   constructor(parts: RolloutParts, target: RolloutTarget) {
     this.#parts = parts;
     this.#target = target;
+    this.#gap = new Gap(parts, target.name);
     this.#retirement = new Retirement(parts, target, () => new Set(this.shares.map(({ version }) => version)));
   }
 
@@ -78,16 +87,27 @@ export class RolloutSteps {
     return this.#goal === undefined || this.#incoming.length > 0;
   }
 
+  /** Known from `plan` on. */
+  get manner(): Manner {
+    return this.#manner;
+  }
+
+  /** How long callers waited at most, where old and new had no room side by side. */
+  get gapMs(): number | undefined {
+    return this.#gap.ms;
+  }
+
   readonly run: Readonly<Record<StepName, Step>> = {
     check: (tell) => this.#check(tell),
     store: () => this.#each((one) => one.store()),
-    plan: () => this.#each((one) => one.plan(this.#leaving())),
-    load: (tell) => this.#each((one) => one.load(tell)),
+    plan: () => this.#plan(),
+    release: (tell) => this.#gap.begin({ leaving: this.#leaving(), expectedMs: this.#expectedGapMs() }, tell),
+    load: (tell) => this.#each((one) => one.load(tell, this.#manner === 'drain first' ? this.#leavingIds() : [])),
     warm: () => this.#each((one) => one.warm()),
     isolates: () => this.#each((one) => one.startIsolates()),
     golden: (tell) => this.#each((one) => one.golden(tell)),
     commit: () => this.#commit(),
-    switch: () => this.#switch(),
+    switch: (tell) => this.#switch(tell),
     drain: (tell) => this.#retirement.drain(tell),
     unload: () => this.#retirement.unload(),
     confirm: (tell) => this.#retirement.confirm(tell),
@@ -95,14 +115,48 @@ export class RolloutSteps {
 
   /** Takes back what a step left, whether it ended well or not. */
   async undo(step: StepName): Promise<void> {
+    if (step === 'release') await this.#gap.undo(this.#incoming.map(({ version }) => versionId(this.#target.name, version)));
     if (step !== 'isolates' && step !== 'plan' && step !== 'store') return;
     for (const one of this.#incoming.toReversed()) await one.undo(step);
   }
 
-  /** Lets the next rollout commit; harmless when nothing is held. */
-  release(): void {
+  /** Whether the step may be done again with the old models out of the way: what was expected to fit has found no room. From then on they go first. */
+  canDrainFirst(step: StepName, error: unknown): boolean {
+    if (step !== 'load' || this.#manner === 'drain first' || !(error instanceof PilotlightError) || error.code !== 'NO_MEMORY') return false;
+    if (this.#parts.residency.residentOf(this.#leavingIds()).length === 0) return false;
+    this.#manner = 'drain first';
+    return true;
+  }
+
+  /** Lets the next rollout commit, and callers go on; harmless when nothing is held. */
+  async close(): Promise<void> {
+    this.#letCommit();
+    // What fails here has been told by the step that failed so before; those who wait end at their deadlines.
+    await this.#gap.end().catch(() => {});
+  }
+
+  #letCommit(): void {
     this.#release();
     this.#release = () => {};
+  }
+
+  async #plan(): Promise<string> {
+    const fit = this.#fit();
+    // Before models are read, which takes memory too.
+    if (fit.kind === 'reject') {
+      throw new PilotlightError('NEVER_FITS', `${this.#incoming.map(({ label }) => label).join(', ')} does not fit: ${describeFit(fit)}; ${MORE_ROOM}`);
+    }
+    this.#manner = fit.kind === 'drain first' ? 'drain first' : 'side by side';
+    return `${describeFit(fit)}; ${await this.#each((one) => one.plan())}`;
+  }
+
+  #fit(): FitPlan {
+    return this.#parts.residency.fit(this.#leavingIds(), this.#incoming.flatMap((one) => one.expectedPools()));
+  }
+
+  #expectedGapMs(): number | undefined {
+    const fit = this.#fit();
+    return fit.kind === 'drain first' ? fit.gapMs : undefined;
   }
 
   async #check(tell: StepTeller): Promise<string> {
@@ -151,17 +205,18 @@ export class RolloutSteps {
     return `generation ${generation}`;
   }
 
-  async #switch(): Promise<string> {
+  async #switch(tell: StepTeller): Promise<string> {
     const { clock, quarantine, table } = this.#parts;
     const { name, kind } = this.#target;
     const next = this.#deployment();
     // A share that is taken away tries nothing once more.
     if (kind !== 'abort') await quarantine.lift(name);
     await tidied('publishing the route table', table.publish(new Map([[name, next]])), clock);
-    this.release();
+    this.#letCommit();
+    await this.#gap.end().catch((error: unknown) => tell.warn(`callers wait on: ${describeThrown(error)}`));
     if (next === undefined) return `${name} has no routes any more`;
     const routes = new Set(next.versions.flatMap((version) => version.routes.map(routeLabel)));
-    return `${[...routes].join(', ')}${next.shares.length > 1 ? `; ${describeShares(next.shares)}` : ''}`;
+    return `${[...routes].join(', ')}${next.shares.length > 1 ? `; ${describeShares(next.shares)}` : ''}${this.gapMs === undefined ? '' : `; callers waited ${formatGap(this.gapMs)} at most`}`;
   }
 
   /** What traffic meets next; versions that a restart could not start leave their part to the others. */
@@ -172,10 +227,14 @@ export class RolloutSteps {
     return versions.length === 0 ? undefined : { versions, shares };
   }
 
-  /** Version ids of those that run and are in the goal no more. */
-  #leaving(): readonly string[] {
+  /** Those that run and are in the goal no more. */
+  #leaving(): readonly DeclaredVersion[] {
     const kept = new Set(this.shares.map(({ version }) => version));
-    return [...this.#running().keys()].filter((version) => !kept.has(version)).map((version) => versionId(this.#target.name, version));
+    return [...this.#running().values()].filter(({ version }) => !kept.has(version));
+  }
+
+  #leavingIds(): readonly string[] {
+    return this.#leaving().map(({ version }) => versionId(this.#target.name, version));
   }
 
   #running() {

@@ -53,6 +53,15 @@ export interface DataPlane {
   publish(table: RouteTable): Promise<void>;
   /** Resolves when nothing is in flight on the version (by full digest); after deadlineMs the rest is cut with DRAINING. Gives the number cut. */
   drain(name: string, version: string, deadlineMs: number): Promise<number>;
+  /**
+   * Lets new requests of the function wait, each as long as its deadline lets it, while what is in flight ends. Resolves when nothing is any
+   * more, or after `settleMs`; gives the number that still is.
+   */
+  pause(name: string, options: PauseWish): Promise<number>;
+  /** Requests of the function that wait in a pause. */
+  waiting(name: string): number;
+  /** Those who wait are routed by the table that is published now. Harmless where nobody waits. */
+  resume(name: string): Promise<void>;
   /** Stops the isolates of a version. */
   stop(name: string, version: string): Promise<void>;
   /** What `/v2/health/ready` says; `close` sets `draining` by itself. */
@@ -60,6 +69,12 @@ export interface DataPlane {
   /** Stops accepting (then calls `released`), finishes what is in flight until deadlineMs, closes all threads. Gives the number cut. */
   close(deadlineMs: number, released?: () => void): Promise<number>;
   snapshot(): readonly VersionStatus[];
+}
+
+export interface PauseWish {
+  /** How long the pause is expected to last; those whose deadline is earlier are refused at once. Left out: nobody knows. */
+  readonly gapMs?: number;
+  readonly settleMs: number;
 }
 
 /** A line of a handler's log, or of the host about a handler. */
@@ -228,14 +243,24 @@ export class DataPlaneThreads implements DataPlane {
     await this.#listening;
   }
 
+  async pause(name: string, { gapMs, settleMs }: PauseWish): Promise<number> {
+    const pause = { name, functionCount: this.#functionCount(name), ...(gapMs === undefined ? {} : { endsMs: realClock.nowMs() + gapMs }) };
+    await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'pause', pause })));
+    const keys = [...this.#running].filter(([, { version }]) => version.name === name).map(([key]) => key);
+    return await this.#isEmptyWithin(keys, settleMs) ? 0 : this.#inVersions(name);
+  }
+
+  waiting(name: string): number {
+    return Atomics.load(new Int32Array(this.#functionCount(name)), 0) - this.#inVersions(name);
+  }
+
+  async resume(name: string): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'resume', name })));
+  }
+
   async drain(name: string, version: string, deadlineMs: number): Promise<number> {
     const key = targetKey({ name, version });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => { timer = setTimeout(() => resolve('late'), deadlineMs); });
-    const drained = Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'drain', key })));
-    const outcome = await Promise.race([drained, late]);
-    clearTimeout(timer);
-    if (outcome !== 'late') return 0;
+    if (await this.#isEmptyWithin([key], deadlineMs)) return 0;
     const cut = await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'cut', key })));
     return cut.reduce((sum, count) => sum + count, 0);
   }
@@ -271,6 +296,15 @@ export class DataPlaneThreads implements DataPlane {
     }));
   }
 
+  async #isEmptyWithin(keys: readonly string[], deadlineMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => { timer = setTimeout(() => resolve('late'), deadlineMs); });
+    const empty = Promise.all(keys.flatMap((key) => this.#threads.map((thread) => thread.ask({ kind: 'drain', key }))));
+    const outcome = await Promise.race([empty, late]);
+    clearTimeout(timer);
+    return outcome !== 'late';
+  }
+
   /** Rejects BAD_SETTING when a thread cannot listen. */
   async #listen(): Promise<void> {
     await this.#options.beforeListening?.();
@@ -278,9 +312,17 @@ export class DataPlaneThreads implements DataPlane {
   }
 
   #plan({ name, version, limits, isolates }: DeclaredVersion): TargetPlan {
-    const functionCount = this.#functionCounts.get(name) ?? new SharedArrayBuffer(4);
-    this.#functionCounts.set(name, functionCount);
-    return { name, version, limits, isolates, functionCount, versionCount: new SharedArrayBuffer(4) };
+    return { name, version, limits, isolates, functionCount: this.#functionCount(name), versionCount: new SharedArrayBuffer(4) };
+  }
+
+  #inVersions(name: string): number {
+    return this.snapshot().reduce((sum, one) => (one.name === name ? sum + one.inFlight : sum), 0);
+  }
+
+  #functionCount(name: string): SharedArrayBuffer {
+    const count = this.#functionCounts.get(name) ?? new SharedArrayBuffer(4);
+    this.#functionCounts.set(name, count);
+    return count;
   }
 
   #isolates(version: DeclaredVersion, plan: TargetPlan, readSecrets: ReadSecrets, prepare: () => Promise<FunctionVersion>): VersionIsolates {

@@ -13,6 +13,7 @@ import { BodyIntake, tooLarge } from './body-intake.ts';
 import type { BodyOutput } from './body-output.ts';
 import { WheelEntry, type DeadlineWheel } from './deadline-wheel.ts';
 import type { Dispatched, IsolateLink } from './isolate-link.ts';
+import type { Pause, Paused } from './pause.ts';
 import type { RequestFields } from './request-fields.ts';
 import type { Guest, Target } from './target.ts';
 import { formatTraceparent, type TraceContext } from './trace-context.ts';
@@ -58,9 +59,9 @@ export interface Destination {
   readonly link: IsolateLink | undefined;
 }
 
-type State = 'arrived' | 'receiving' | 'waiting' | 'running' | 'answering' | 'ended';
+type State = 'arrived' | 'paused' | 'receiving' | 'waiting' | 'running' | 'answering' | 'ended';
 
-export class Exchange implements Dispatched, Guest {
+export class Exchange implements Dispatched, Guest, Paused {
   seat = -1;
   readonly #options: ExchangeOptions;
   readonly #host: ExchangeHost;
@@ -70,6 +71,8 @@ export class Exchange implements Dispatched, Guest {
   readonly #deadline = new WheelEntry(() => this.#late());
   #state: State = 'arrived';
   #destination: Destination | undefined;
+  /** Where it waits, or has waited until it enters its target. */
+  #pause: { readonly place: Pause; readonly again: () => void } | undefined;
   #intake: BodyIntake | undefined;
   /** Held from arrival until it is sent. */
   #body: RequestHead['body'] = null;
@@ -111,7 +114,7 @@ export class Exchange implements Dispatched, Guest {
     const { fields, arrivedMs, request } = this.#options;
     this.#destination = destination;
     this.#trail.routed(route, target.name, target.version);
-    target.enter(this);
+    target.enter(this, this.#isGolden || this.#pause !== undefined ? 'admitted' : 'new');
     this.#host.wheel.arm(this.#deadline, arrivedMs + limits.timeoutMs);
     const length = fields.contentLength === undefined ? 0 : Number(fields.contentLength);
     if (length > limits.bodyBytesMax) throw tooLarge(limits.bodyBytesMax);
@@ -119,6 +122,25 @@ export class Exchange implements Dispatched, Guest {
     if (this.#method !== 'GET' && this.#method !== 'HEAD') return this.#receive(fields.isChunked ? undefined : length);
     request.resume(); // a fetch Request of these methods has no body
     this.#dispatch(null);
+  }
+
+  /** Waits until its function answers again; then `again` routes it anew. Throws what refuses it at once. */
+  pause(destination: Destination, place: Pause, again: () => void): void {
+    const { target: { name, version, limits: { concurrency, timeoutMs } }, route } = destination;
+    const deadlineMs = this.#options.arrivedMs + timeoutMs;
+    this.#destination = destination;
+    this.#trail.routed(route, name, version);
+    place.enter(this, { concurrency, deadlineMs });
+    this.#host.wheel.arm(this.#deadline, deadlineMs);
+    this.#pause = { place, again };
+    this.#trail.paused();
+    this.#state = 'paused';
+  }
+
+  onResumed(): void {
+    if (this.#state !== 'paused') return;
+    this.#state = 'arrived';
+    this.#pause?.again();
   }
 
   onIsolate(link: IsolateLink, start: 'cold' | 'joined', note: StartNote | undefined): void {
@@ -358,6 +380,7 @@ export class Exchange implements Dispatched, Guest {
     this.#writer.release();
     if (this.#intake?.isComplete === false) this.#intake.discard();
     this.#destination?.target.leave(this);
+    this.#pause?.place.leave(this);
     this.#host.record(this.#trail.toRecord({
       status, errorCode, requestBytes: this.#intake?.bytes ?? 0, responseBytes: this.#writer.bytes, golden: this.#isGolden,
     }));

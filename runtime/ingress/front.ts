@@ -7,6 +7,7 @@ import { decodePath, type RouteMiss } from '../router/route-matcher.ts';
 import type { TableChanges } from '../router/table-changes.ts';
 import { Exchange, type Destination, type ExchangeHost } from './exchange.ts';
 import type { Health } from './orders.ts';
+import type { Pause } from './pause.ts';
 import { readFields, type RequestFields } from './request-fields.ts';
 import { parseTarget } from './request-target.ts';
 import { RouteBook } from './route-book.ts';
@@ -18,6 +19,8 @@ export interface FrontOptions {
   readonly traceSampling: number;
   readonly health: () => Health;
   readonly findTarget: (key: string) => Target | undefined;
+  /** Of a function whose requests are to wait. */
+  readonly findPause: (name: string) => Pause | undefined;
 }
 
 /** `private`: the listener for golden requests, which only the control thread can reach. */
@@ -51,8 +54,12 @@ export class Front {
     const exchange = new Exchange({
       request, response, host: this.#options.host, requestId: this.#ids.next(), fields, trace, arrivedMs, expects,
     });
+    this.#serve(exchange, () => this.#route(exchange, request, fields, door));
+  }
+
+  #serve(exchange: Exchange, work: () => void): void {
     try {
-      this.#route(exchange, request, fields, door);
+      work();
     } catch (error) {
       exchange.refuse(error instanceof PilotlightError ? error : fromPlainError(toPlainError(error, 'BAD_REQUEST')));
     }
@@ -68,7 +75,11 @@ export class Front {
     const route = this.#routes.find(method, routed, fields);
     if (route.kind === 'refusal') throw fromPlainError(route.refusal);
     if (route.kind !== 'route') return this.#miss(exchange, method, routed, route);
-    exchange.serve({ target: route.target, route: route.label, url, link: undefined });
+    const destination = { target: route.target, route: route.label, url, link: undefined };
+    const pause = this.#options.findPause(route.target.name);
+    if (pause === undefined) return exchange.serve(destination);
+    // What it waited for may have other routes, shares and versions.
+    exchange.pause(destination, pause, () => this.#serve(exchange, () => this.#route(exchange, request, fields, door)));
   }
 
   /** `/v2/` belongs to the Open Inference Protocol; of it the host answers for its own health. */

@@ -12,6 +12,7 @@ import { Front, type Door } from './front.ts';
 import { createHttpServer } from './http-server.ts';
 import { IsolateLink } from './isolate-link.ts';
 import { targetKey, type FromIngress, type Health, type IngressSetup, type Listen, type ToIngress } from './orders.ts';
+import { Pause } from './pause.ts';
 import type { RecordSink } from './record-sink.ts';
 import { Target, type TargetPlan } from './target.ts';
 
@@ -34,6 +35,8 @@ export class Ingress implements ExchangeHost {
   readonly #connections: Connections[] = [];
   #closed: readonly Promise<void>[] = [];
   readonly #targets = new Map<string, Target>();
+  /** By function. */
+  readonly #pauses = new Map<string, Pause>();
   readonly #links = new Map<number, { readonly link: IsolateLink; readonly target: Target }>();
   readonly #connectionsMax: number;
   readonly #place: Listen;
@@ -49,6 +52,7 @@ export class Ingress implements ExchangeHost {
     this.#tell = tell;
     this.#front = new Front({
       host: this, traceSampling: setup.traceSampling, health: () => this.#health, findTarget: (key) => this.#targets.get(key),
+      findPause: (name) => this.#pauses.get(name),
     });
   }
 
@@ -89,6 +93,8 @@ export class Ingress implements ExchangeHost {
       case 'table': return this.#publish(order);
       case 'drain': return this.#drain(order);
       case 'cut': return this.#done(order.ask, this.#targets.get(order.key)?.cutAll('DRAINING', 'the version was replaced and its drain deadline has passed') ?? 0);
+      case 'pause': return this.#pause(order);
+      case 'resume': return this.#resume(order);
       case 'forget': return this.#forget(order);
       case 'health': return this.#announce(order.health);
       case 'release': return this.#release(order);
@@ -166,6 +172,18 @@ export class Ingress implements ExchangeHost {
     target.whenEmpty(() => this.#done(ask));
   }
 
+  #pause({ ask, pause }: Order<'pause'>): void {
+    if (!this.#pauses.has(pause.name)) this.#pauses.set(pause.name, new Pause(pause));
+    this.#done(ask);
+  }
+
+  #resume({ ask, name }: Order<'resume'>): void {
+    const pause = this.#pauses.get(name);
+    this.#pauses.delete(name);
+    pause?.resume();
+    this.#done(ask);
+  }
+
   #forget({ ask, key }: Order<'forget'>): void {
     const target = this.#targets.get(key);
     if (target !== undefined) {
@@ -196,7 +214,7 @@ export class Ingress implements ExchangeHost {
     await Promise.race([Promise.all([...empty, ...closed]), after(untilMs - monotonicMs())]);
     clearInterval(idleTimer);
     let count = 0;
-    for (const target of this.#targets.values()) count += target.cutAll('DRAINING', 'the host is stopping and its drain deadline has passed');
+    for (const place of [...this.#targets.values(), ...this.#pauses.values()]) count += place.cutAll('DRAINING', 'the host is stopping and its drain deadline has passed');
     await Promise.race([Promise.all(closed), after(count > 0 ? IDLE_LINGER_MS : 0)]);
     for (const server of this.#servers) server.closeAllConnections();
     this.wheel.close();

@@ -5,6 +5,7 @@ import type { ErrorPlain } from '../errors.ts';
 import type { StartNote } from '../isolates/version-isolates.ts';
 import type { TableChanges } from '../router/table-changes.ts';
 import type { LinkRole } from './isolate-link.ts';
+import type { PauseOptions } from './pause.ts';
 import type { TargetPlan } from './target.ts';
 
 /** Where an ingress thread listens: a descriptor that it inherits, or an address of its own. */
@@ -51,6 +52,9 @@ export type ToIngress =
   | { readonly kind: 'drain'; readonly ask: number; readonly key: string }
   /** Answered with the number of requests that were cut. */
   | { readonly kind: 'cut'; readonly ask: number; readonly key: string }
+  /** New requests of the function wait from here on, until `resume`. */
+  | { readonly kind: 'pause'; readonly ask: number; readonly pause: PauseOptions }
+  | { readonly kind: 'resume'; readonly ask: number; readonly name: string }
   | { readonly kind: 'forget'; readonly ask: number; readonly key: string }
   | { readonly kind: 'health'; readonly health: Health }
   /** Answered when the thread listens no more; what is in flight goes on. */

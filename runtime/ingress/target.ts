@@ -72,10 +72,13 @@ export class Target {
     return this.#guests.length;
   }
 
-  /** Throws TOO_BUSY when the function has as many requests as it may, DRAINING when the version was stopped. */
-  enter(guest: Guest): void {
+  /**
+   * Throws TOO_BUSY when the function has as many requests as it may, DRAINING when the version was stopped. `admitted`: counted as
+   * all are, and not refused for it: golden requests, and those that waited in a pause.
+   */
+  enter(guest: Guest, as: 'new' | 'admitted'): void {
     if (this.#state === 'closed') throw new PilotlightError('DRAINING', `${this.label} was stopped`);
-    if (Atomics.add(this.#functionCount, 0, 1) >= this.limits.concurrency) {
+    if (Atomics.add(this.#functionCount, 0, 1) >= this.limits.concurrency && as === 'new') {
       Atomics.sub(this.#functionCount, 0, 1);
       throw new PilotlightError('TOO_BUSY', `${this.name} has ${this.limits.concurrency} requests in the host, as many as limits.concurrency allows`);
     }

@@ -58,14 +58,20 @@ export class Trail {
   /** No isolate was there: it waits for one that its own need starts, or somebody else's. */
   waits(start: IsolateWait['start']): void {
     const nowMs = monotonicMs();
-    this.#wait = { start, fromMs: nowMs, untilMs: nowMs };
+    this.#wait = { ...this.#wait, start, fromMs: this.#wait?.fromMs ?? nowMs, untilMs: nowMs };
+  }
+
+  /** Its function is between two versions. */
+  paused(): void {
+    const nowMs = monotonicMs();
+    this.#wait = { start: 'joined', for: 'rollout', fromMs: nowMs, untilMs: nowMs };
   }
 
   /** The wait is over; the note tells of the start that ended it. */
   waited(start: IsolateWait['start'], note: StartNote | undefined): void {
     const untilMs = monotonicMs();
     const told = note === undefined ? {} : { startId: note.startId, startMs: note.startMs, readyMs: note.readyMs };
-    this.#wait = { start, fromMs: this.#wait?.fromMs ?? untilMs, untilMs, ...told };
+    this.#wait = { ...this.#wait, start, fromMs: this.#wait?.fromMs ?? untilMs, untilMs, ...told };
   }
 
   dispatched(): void {

@@ -25,12 +25,12 @@ const CASES: readonly (readonly [string, Partial<FitSnapshot>, FitPlan])[] = [
     { kind: 'drain first', pools: ['b\'s model'] }],
   ['versions of a split take turns', { wanted: [want('a', 6)], present: [other('b', 8)], freeBytes: 2 }, { kind: 'evict', pools: ['b\'s model'] }],
   ['a pinned version of a split that stays leaves too little', { wanted: [want('a', 6)], present: [other('b', 8, { pinned: true })], freeBytes: 2 },
-    { kind: 'reject', what: 'A', needBytes: 6, haveBytes: 2 }],
-  ['larger than the device', { wanted: [want('a', 11)] }, { kind: 'reject', what: 'A', needBytes: 11, haveBytes: 10 }],
+    { kind: 'reject', what: 'A', needBytes: 6, haveBytes: 2, pinned: ['b\'s model'] }],
+  ['larger than the device', { wanted: [want('a', 11)] }, { kind: 'reject', what: 'A', needBytes: 11, haveBytes: 10, pinned: [] }],
   ['larger than what pinned others leave', { wanted: [want('a', 6)], present: [other('b', 5, { pinned: true })], freeBytes: 5 },
-    { kind: 'reject', what: 'A', needBytes: 6, haveBytes: 5 }],
+    { kind: 'reject', what: 'A', needBytes: 6, haveBytes: 5, pinned: ['b\'s model'] }],
   ['pinned ones that do not fit together', { wanted: [want('a', 6, { pinned: true }), want('b', 5, { pinned: true })], freeBytes: 10 },
-    { kind: 'reject', what: 'A, B', needBytes: 11, haveBytes: 10 }],
+    { kind: 'reject', what: 'A, B', needBytes: 11, haveBytes: 10, pinned: [] }],
   ['two that take turns fit', { wanted: [want('a', 6), want('b', 5)], freeBytes: 10 }, { kind: 'evict', pools: [] }],
 ];
 

@@ -12,7 +12,7 @@ export type FitPlan =
    */
   | { readonly kind: 'drain first'; readonly pools: readonly string[]; readonly gapMs?: number }
   /** The new ones do not fit at all: too large for the device, or for what pinned pools of versions that stay leave of it. */
-  | { readonly kind: 'reject'; readonly what: string; readonly needBytes: number; readonly haveBytes: number };
+  | { readonly kind: 'reject'; readonly what: string; readonly needBytes: number; readonly haveBytes: number; readonly pinned: readonly string[] };
 
 /** A pool that the version wants. */
 export interface WantedPool {
@@ -49,12 +49,13 @@ export function planFit({ wanted, present, budgetBytes, freeBytes }: FitSnapshot
   const wantedKeys = new Set(wanted.map(({ key }) => key));
   const presentKeys = new Set(present.map(({ key }) => key));
   const beside = present.filter(({ key }) => !wantedKeys.has(key));
-  const haveBytes = budgetBytes - bytesOf(beside.filter(({ pinned, stays }) => pinned && stays));
+  const immovable = beside.filter(({ pinned, stays }) => pinned && stays);
+  const haveBytes = budgetBytes - bytesOf(immovable);
   const pinned = wanted.filter((pool) => pool.pinned);
   const tooLarge = [...wanted].sort((a, b) => b.bytes - a.bytes).find(({ bytes }) => bytes > haveBytes);
-  if (tooLarge !== undefined) return { kind: 'reject', what: tooLarge.binding, needBytes: tooLarge.bytes, haveBytes };
+  if (tooLarge !== undefined) return { kind: 'reject', what: tooLarge.binding, needBytes: tooLarge.bytes, haveBytes, pinned: namesOf(immovable) };
   if (bytesOf(pinned) > haveBytes) {
-    return { kind: 'reject', what: pinned.map(({ binding }) => binding).join(', '), needBytes: bytesOf(pinned), haveBytes };
+    return { kind: 'reject', what: pinned.map(({ binding }) => binding).join(', '), needBytes: bytesOf(pinned), haveBytes, pinned: namesOf(immovable) };
   }
   const missing = wanted.filter(({ key }) => !presentKeys.has(key));
   const missingBytes = bytesOf(missing) - freeBytes;

@@ -61,6 +61,7 @@ export function requestSpan(record: RequestRecord, findLoad: FindLoad, findStart
 function waitSpan({ wait, function: name = '' }: RequestRecord, findStart: FindStart): Span | undefined {
   if (wait === undefined) return undefined;
   const { start, fromMs, untilMs, startId, startMs, readyMs } = wait;
+  if (wait.for === 'rollout') return span('rollout', fromMs, untilMs, { attributes: { [A.faasName]: name, [A.start]: start } });
   const attributes = { [A.faasName]: name, [A.start]: start };
   if (startId === undefined || startMs === undefined || readyMs === undefined) return span('isolate', fromMs, untilMs, { attributes });
   if (start === 'cold') {

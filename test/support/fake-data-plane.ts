@@ -1,16 +1,20 @@
 // A data plane without threads: it keeps count of what runs and what is published, so that a test can say that nothing
 // was left behind.
 import type { DeclaredVersion, FunctionVersion } from '../../runtime/function.ts';
-import type { DataPlane, GoldenAnswer, GoldenRequest, Health, ReadSecrets } from '../../runtime/ingress/data-plane.ts';
+import type { DataPlane, GoldenAnswer, GoldenRequest, Health, PauseWish, ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RouteTable } from '../../runtime/router/table.ts';
 
 export class FakeDataPlane implements DataPlane {
   /** Called before each operation with its name; throw or wait here. */
-  before: (operation: 'start' | 'golden' | 'publish' | 'drain' | 'stop', label: string) => void | Promise<void> = () => {};
+  before: (operation: 'start' | 'golden' | 'publish' | 'drain' | 'pause' | 'resume' | 'stop', label: string) => void | Promise<void> = () => {};
   answer: (version: FunctionVersion, isolate: number, request: GoldenRequest) => GoldenAnswer | Promise<GoldenAnswer> = () =>
     ({ status: 200, headers: {}, body: new Uint8Array(), durationMs: 1 });
   /** What `drain` says it cut. */
   cut = 0;
+  /** What `pause` says is still in flight. */
+  unsettled = 0;
+  /** Functions whose requests wait. */
+  readonly paused = new Map<string, PauseWish>();
   health: Health | undefined;
   table: RouteTable = { generation: 0, entries: [], splits: [] };
   readonly running = new Map<string, FunctionVersion>();
@@ -47,6 +51,21 @@ export class FakeDataPlane implements DataPlane {
   async drain(name: string, version: string): Promise<number> {
     await this.before('drain', `${name}@${version}`);
     return this.cut;
+  }
+
+  async pause(name: string, wish: PauseWish): Promise<number> {
+    await this.before('pause', name);
+    this.paused.set(name, wish);
+    return this.unsettled;
+  }
+
+  waiting(): number {
+    return 0;
+  }
+
+  async resume(name: string): Promise<void> {
+    await this.before('resume', name);
+    this.paused.delete(name);
   }
 
   async stop(name: string, version: string): Promise<void> {

@@ -49,6 +49,7 @@ export function footprint({ store, dataPlane, residency }: Host) {
     running: [...dataPlane.running.keys()].sort(),
     declared: [...new Set([...residency.declared.values()].flatMap((ids) => [...ids]))].sort(),
     resident: [...residency.resident].sort(),
+    paused: [...dataPlane.paused.keys()].sort(),
     current: store.state().functions['digits']?.current,
     stored: [...store.versions.keys()].sort(),
   };

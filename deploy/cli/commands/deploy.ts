@@ -84,10 +84,11 @@ async function deployFolder(client: AdminClient, folder: string, options: Deploy
 }
 
 /** `digits@3f2a9c1d deployed in 812 ms` */
-export function describeResult({ function: name, version, shares, outcome, ms }: RolloutResult): string {
+export function describeResult({ function: name, version, shares, outcome, ms, gapMs }: RolloutResult): string {
   const label = version === undefined ? name : versionLabel({ name, version });
   const split = shares === undefined ? '' : `: ${describeShares(shares)}`;
-  return outcome === 'unchanged' ? `${label} serves already, nothing changed${split}` : `${label} ${outcome} in ${formatMs(ms)}${split}`;
+  const gap = gapMs === undefined ? '' : `; callers waited ${formatMs(gapMs)} at most`;
+  return outcome === 'unchanged' ? `${label} serves already, nothing changed${split}` : `${label} ${outcome} in ${formatMs(ms)}${split}${gap}`;
 }
 
 async function uploadMissing(client: AdminClient, { bundle, contents }: FolderBundle, note: (detail: string) => void): Promise<string> {
