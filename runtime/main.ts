@@ -21,6 +21,7 @@ import { namesByUse, startOrder } from './isolates/start-order.ts';
 import type { TakenVariant } from './records.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
+import { PoolCosts } from './residency/pool-costs.ts';
 import { PoolResidency } from './residency/residency.ts';
 import { WatchedLoads } from './residency/watched-loads.ts';
 import { HostLink } from './supervisor/host-link.ts';
@@ -65,7 +66,8 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
   const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
-  const { telemetry, residency } = await openResidency(config, { engine, underway }, log);
+  const costs = await PoolCosts.open(join(config.store, 'pool-costs.json'));
+  const { telemetry, residency } = await openResidency(config, { engine, underway, costs }, log);
   keepWorkRecord(engine, descriptors);
   const dataPlane = await openDataPlane(config, descriptors, {
     telemetry, residency, underway, takeSockets, metered: (report) => rollout.metered(report.tallies),
@@ -123,7 +125,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   function remember(): Promise<void>[] {
     // Not before all are back that it remembers.
     if (waitsFor !== undefined) return [];
-    return [lastUsed.remember(residency.pools()), lastStarted.rememberKeys(namesByUse(dataPlane.snapshot()))];
+    return [lastUsed.remember(residency.pools()), costs.save(), lastStarted.rememberKeys(namesByUse(dataPlane.snapshot()))];
   }
 
   async function stop(drainTimeoutMs: number): Promise<void> {
@@ -156,7 +158,7 @@ async function openQuarantine({ store }: Config): Promise<Quarantine> {
 }
 
 async function openResidency(
-  config: Config, { engine, underway }: { readonly engine: NativeEngine; readonly underway: Underway }, to: Log,
+  config: Config, { engine, underway, costs }: { readonly engine: NativeEngine; readonly underway: Underway; readonly costs: PoolCosts }, to: Log,
 ): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
   const spanExport = wantsSpans(process.env) ? await openSpanExport({ serviceVersion: SERVICE_VERSION, instanceId: `${hostname()}-${process.pid}` }) : undefined;
   const telemetry: Telemetry = new Telemetry({
@@ -172,7 +174,7 @@ async function openResidency(
   });
   const residency: PoolResidency = new PoolResidency({
     engine: loads, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
-    devices: budgetsOf(config.devices, engine.devices()), residencyMinMs: config.residencyMinMs, checkEveryMs: config.poolCheckEveryMs,
+    devices: budgetsOf(config.devices, engine.devices()), residencyMinMs: config.residencyMinMs, checkEveryMs: config.poolCheckEveryMs, costs,
     onLoad: (record) => telemetry.load(record),
     onClaim: (claimant, keys) => {
       link.claims({ label: labelOf(claimant), pools: keys.map((key) => engine.indexOf(key)) });

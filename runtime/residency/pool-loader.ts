@@ -7,6 +7,7 @@ import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
 import { planFit, type FitPlan, type WantedPool } from './fit.ts';
 import { IdleWatch, type IdlePool } from './idle-watch.ts';
 import { Ledger, totalBytes, type LedgerView } from './ledger.ts';
+import type { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
 import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
@@ -23,6 +24,7 @@ export interface PoolLoaderOptions {
   /** What pools are worth; by default what loading them again costs. */
   readonly orderRule?: OrderRule;
   readonly pools: ReadonlyMap<string, Pool>;
+  readonly costs: PoolCosts;
   readonly onLoad: (record: LoadRecord) => void;
   readonly onEvict: (record: EvictionRecord) => void;
   readonly onThrash: (device: string, thrashing: boolean) => void;
@@ -92,7 +94,7 @@ export class PoolLoader {
   }
 
   fit(leaving: ReadonlySet<string>, wanted: readonly WantedPool[]): FitPlan {
-    const { pools } = this.#options;
+    const { pools, costs } = this.#options;
     const device = this.#devices.get('cpu');
     assert(device !== undefined, 'there is no budget for the CPU');
     const { ledger, order } = device;
@@ -102,8 +104,8 @@ export class PoolLoader {
       return [{ key, name: describePool(pool), bytes: ledger.bytesOf(key), loadMs: pool.loadMs, pinned: isPinned(pool), stays: !isOnlyOf(pool, leaving) }];
     });
     const measured = wanted.map((one) => {
-      const { knownBytes = one.bytes, loadMs = 0 } = pools.get(one.key) ?? {};
-      return { ...one, bytes: knownBytes, ...(loadMs > 0 ? { loadMs } : {}) };
+      const { bytes = one.bytes, loadMs = 0 } = costs.of(one.key) ?? {};
+      return { ...one, bytes, ...(loadMs > 0 ? { loadMs } : {}) };
     });
     return planFit({ wanted: measured, present, budgetBytes: ledger.budgetBytes, freeBytes: ledger.freeBytes });
   }
@@ -153,7 +155,7 @@ export class PoolLoader {
   async unload(pool: Pool): Promise<void> {
     const { ledger, order, room } = this.#device(pool.plan);
     move(pool, 'unloading');
-    pool.knownBytes = Math.max(totalBytes(this.#options.engine.statsOf(pool.key).memory), ledger.bytesOf(pool.key));
+    this.#options.costs.learn(pool.key, { bytes: Math.max(totalBytes(this.#options.engine.statsOf(pool.key).memory), ledger.bytesOf(pool.key)) });
     const place = order.take(pool.key);
     if (pool.repairing !== undefined) pool.place = place;
     this.#notePinned(pool);
@@ -170,22 +172,25 @@ export class PoolLoader {
   }
 
   async #bring(pool: Pool, { plan }: LoadOrder, load: Bringing): Promise<void> {
-    const { engine, clock } = this.#options;
+    const { engine, clock, costs } = this.#options;
     const { ledger } = this.#device(plan);
     const { key } = pool;
     // What an unload that failed has left on the books.
     ledger.release(key);
-    await this.#reserve(pool, plan, pool.knownBytes ?? plan.bytes, load);
+    const known = costs.of(key)?.bytes ?? plan.bytes;
+    // One that grew beyond the device by its runs may fit again when it is loaded anew.
+    await this.#reserve(pool, plan, known > ledger.budgetBytes ? plan.bytes : known, load);
     const loaded = await engine.load(plan.spec, load.deadlineMs);
     load.steps.push(...loaded.steps);
     try {
       await warmUp(engine, { plan, clock, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });
       const { memory } = engine.statsOf(key);
-      pool.knownBytes = totalBytes(memory);
-      if (pool.knownBytes > ledger.bytesOf(key) + ledger.freeBytes) {
+      const bytes = totalBytes(memory);
+      costs.learn(key, { bytes });
+      if (bytes > ledger.bytesOf(key) + ledger.freeBytes) {
         // The estimate was too low: it opens only if others make room for what it really holds.
         ledger.release(key);
-        await this.#reserve(pool, plan, pool.knownBytes, load);
+        await this.#reserve(pool, plan, bytes, load);
       }
       ledger.confirm(key, memory);
       engine.open(key);
@@ -222,6 +227,7 @@ export class PoolLoader {
     pool.loadedAtMs = endMs;
     pool.warmRunMs = Math.max(0, ...warm.map((run) => run.endMs - run.startMs));
     pool.loadMs = workMs([...steps.filter(({ name }) => name !== 'room'), ...warm]);
+    this.#options.costs.learn(pool.key, { loadMs: pool.loadMs });
     this.#order(pool, reason);
     thrash.loaded(pool.key, { startMs: endMs - pool.loadMs, endMs });
     this.#idle.wake();

@@ -44,8 +44,6 @@ export interface Pool {
   repairing: string | undefined;
   /** In the order of use, kept for that time. */
   place: Place | undefined;
-  /** Measured while it was last resident; undefined before its first load. */
-  knownBytes: number | undefined;
 }
 
 const MOVES: Readonly<Record<PoolState, readonly PoolState[]>> = {
@@ -59,7 +57,7 @@ const MOVES: Readonly<Record<PoolState, readonly PoolState[]>> = {
 export function newPool(plan: PoolPlan): Pool {
   return {
     key: plan.spec.key, plans: new Map(), plan, state: 'absent', load: undefined, failure: undefined, unload: undefined, signature: undefined,
-    warmedWith: new Set(), loadedAtMs: 0, wantedMs: 0, loadMs: 0, warmRunMs: 0, repairing: undefined, place: undefined, knownBytes: undefined,
+    warmedWith: new Set(), loadedAtMs: 0, wantedMs: 0, loadMs: 0, warmRunMs: 0, repairing: undefined, place: undefined,
   };
 }
 

@@ -10,6 +10,7 @@ import type { FitPlan, WantedPool } from './fit.ts';
 import { PoolChecks, type Rebuilt } from './pool-checks.ts';
 import { troubleOf, type PoolTrouble } from './pool-trouble.ts';
 import { PoolLoader, type DeviceState } from './pool-loader.ts';
+import { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isAheadOfRequests, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
 import type { OrderRule } from './use-order.ts';
@@ -88,6 +89,8 @@ export interface ResidencyOptions {
   readonly devices: readonly DeviceBudget[];
   /** A pool that was loaded is not given up before this time has passed. */
   readonly residencyMinMs: number;
+  /** What is known of pools from before; left out: nothing. */
+  readonly costs?: PoolCosts;
   /** What pools are worth; by default what loading them again costs. */
   readonly orderRule?: OrderRule;
   readonly onLoad: (record: LoadRecord) => void;
@@ -116,7 +119,7 @@ export class PoolResidency implements Residency {
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
-    this.#loader = new PoolLoader({ ...options, onEvict: options.onEvict ?? (() => {}), onThrash: options.onThrash ?? (() => {}), pools: this.#pools });
+    this.#loader = new PoolLoader({ costs: new PoolCosts(), ...options, onEvict: options.onEvict ?? (() => {}), onThrash: options.onThrash ?? (() => {}), pools: this.#pools });
     const { checkEveryMs = 0, onRepair = () => {}, onHung = () => {} } = options;
     this.#checks = new PoolChecks({
       ...options, everyMs: checkEveryMs, onRepair, onHung, pools: this.#pools, rebuild: (pool, plan, fault) => this.#rebuild(pool, plan, fault),
