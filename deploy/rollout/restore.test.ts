@@ -5,6 +5,7 @@ import { bundleVersion } from '../bundle/bundle.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { bundleOf } from '../../test/support/bundle-of.ts';
 import { FakeStore } from '../../test/support/fake-store.ts';
+import { loadOrder } from '../../runtime/residency/load-order.ts';
 import { V1, V2, deploy, failsWith, footprint, idOf, setUp } from '../../test/support/rollout-fixture.ts';
 
 describe('restart and stop', () => {
@@ -42,6 +43,24 @@ describe('restart and stop', () => {
     assert.equal((await deploy(host, V1)).outcome, 'unchanged');
     assert.equal((await deploy(host, V2)).outcome, 'deployed');
     assert.equal(host.dataPlane.declared.size, 0, 'the old version is stopped though it never ran');
+  });
+
+  test('restore loads the pools that were used last in their order, pinned ones first, also of functions that it does not start', async () => {
+    const store = new FakeStore();
+    await deploy(setUp({ store }), V1);
+    await deploy(setUp({ store }), bundleOf('letters', 'x', { models: { P: { path: 'p.onnx', residency: 'pinned' } } }));
+    await deploy(setUp({ store }), bundleOf('words', 'x', { models: { W: { path: 'w.onnx' } } }));
+    await deploy(setUp({ store }), bundleOf('unused', 'x', { models: { U: { path: 'u.onnx' } } }));
+    const before = setUp({ store });
+    await before.rollout.restore();
+    const keyOf = (name: string): string => before.residency.pools().find(({ functions }) => functions[0]?.startsWith(`${name}@`))?.key ?? '';
+    const remembered = [keyOf('words'), keyOf('digits')];
+    const host = setUp({ store, startFirst: () => ['digits'], loadFirst: (pools) => loadOrder(pools, remembered) });
+    await host.rollout.restore();
+    assert.deepEqual(host.residency.loads, [keyOf('letters'), ...remembered]);
+    assert.deepEqual([...host.dataPlane.running.keys()].map((id) => id.split('@')[0]), ['digits']);
+    assert.deepEqual(host.records.map(({ function: name, steps }) => [name, steps.map((step) => step.name)]),
+      [['digits', ['plan', 'isolates', 'load', 'golden']], ['letters', ['plan', 'load']], ['words', ['plan', 'load']]]);
   });
 
   test('restore serves the others when one function cannot be started, and its next deploy brings it back', async () => {

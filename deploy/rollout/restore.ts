@@ -8,7 +8,7 @@ import type { DeclaredVersion, FunctionVersion } from '../../runtime/function.ts
 import type { ReadSecrets } from '../../runtime/ingress/data-plane.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
 import type { StartCandidate } from '../../runtime/isolates/start-order.ts';
-import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import type { LoadCandidate } from '../../runtime/residency/load-order.ts';
 import { parseRoute } from '../manifest/route.ts';
 import { sharesOf, type FunctionState } from '../store/store.ts';
 import { sendGolden } from './golden.ts';
@@ -18,7 +18,7 @@ import type { RolloutParts } from './rollout-steps.ts';
 import type { Deployment } from './serving-table.ts';
 import { sharesAmong } from './shares.ts';
 import { versionId } from './version-id.ts';
-import { declaredVersion, planVersion, type VersionPlan } from './version-plan.ts';
+import { declaredVersion, expectedPools, planVersion, type ExpectedPool, type HostView, type VersionPlan } from './version-plan.ts';
 import { within } from './within.ts';
 
 export interface RestoredFunction {
@@ -33,7 +33,8 @@ export interface RestoredFunction {
 export interface RestoreOptions {
   /** Names of the functions to start, in this order; the others are started by their first request. */
   readonly startFirst: (functions: readonly StartCandidate[]) => readonly string[];
-  readonly loadFirst: (pools: readonly PoolPlan[]) => readonly PoolPlan[];
+  /** Keys of the pools to load, in this order. */
+  readonly loadFirst: (pools: readonly LoadCandidate[]) => readonly string[];
   readonly onRecord: (record: RolloutRecord) => void;
 }
 
@@ -51,8 +52,12 @@ interface Restoring {
   /** What is known of it before anybody looks at its models. */
   declared?: DeclaredVersion;
   pinned: boolean;
+  /** What it will ask for, as far as its manifest tells. */
+  expected: readonly ExpectedPool[];
   /** Of one that is started. */
   plan?: VersionPlan;
+  /** Of one that is not, when a model of it is loaded all the same. */
+  asleep?: VersionPlan;
   error?: unknown;
 }
 
@@ -61,9 +66,10 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   const { clock, store, table } = parts;
   const deployed = Object.entries(store.state().functions);
   const all: Restoring[] = deployed.flatMap(([name, state]) =>
-    sharesOf(state).map(({ version }) => ({ name, version, startMs: clock.nowMs(), steps: [], warnings: [], pinned: false })));
+    sharesOf(state).map(({ version }) => ({ name, version, startMs: clock.nowMs(), steps: [], warnings: [], pinned: false, expected: [] })));
   for (const one of all) await refuseQuarantined(parts, one);
-  await sideBySide(all, READS_AT_ONCE, (one) => read(parts, one));
+  const host = hostNow(parts);
+  await sideBySide(all, READS_AT_ONCE, (one) => read(parts, one, host));
   const first = startedFirst(all, options.startFirst);
   await sideBySide(first.filter((one) => treatmentOf(parts, one) === 'early'), STARTS_AT_ONCE, (one) => start(parts, one));
   // Alone, so that a death names no other beside the guilty one.
@@ -83,7 +89,7 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   }
   const loaded = await loadPools(parts, all, options.loadFirst);
   for (const one of all) await warmIsolates(parts, one, loaded);
-  for (const one of all) if (one.plan !== undefined || one.error !== undefined) options.onRecord(recordOf(one, clock.nowMs()));
+  for (const one of all) if (one.steps.length > 0 || one.error !== undefined) options.onRecord(recordOf(one, clock.nowMs()));
   for (const one of all) {
     if (treatmentOf(parts, one) === 'late') one.warnings.push('it was at work when the host died, so its models are loaded by the first request that wants them');
   }
@@ -115,15 +121,32 @@ async function sideBySide(all: readonly Restoring[], width: number, work: (one: 
   }));
 }
 
-async function read({ store, signal }: RolloutParts, one: Restoring): Promise<void> {
+/** Asked once, not for each of thousands of versions. */
+function hostNow({ engine }: RolloutParts): HostView {
+  const [capabilities, devices] = [engine.capabilities(), engine.devices()];
+  return { capabilities: () => capabilities, devices: () => devices };
+}
+
+async function read({ store, signal, slotsDefault }: RolloutParts, one: Restoring, engine: HostView): Promise<void> {
   if (one.error !== undefined) return;
   try {
     signal.throwIfAborted();
     const stored = await store.readVersion(one.name, one.version);
     one.declared = declaredVersion(stored);
     one.pinned = Object.values(stored.bundle.manifest.models).some(({ residency }) => residency === 'pinned');
+    one.expected = expectedOf(stored, { engine, slotsDefault });
   } catch (error) {
     one.error = error;
+  }
+}
+
+/** A version whose models do not fit this host says so when it is started. */
+function expectedOf(...of: Parameters<typeof expectedPools>): readonly ExpectedPool[] {
+  try {
+    return expectedPools(...of);
+  } catch (error) {
+    if (error instanceof PilotlightError) return [];
+    throw error;
   }
 }
 
@@ -148,9 +171,7 @@ function declare(parts: RolloutParts, { declared, name, version }: Restoring): v
   const { store, dataPlane } = parts;
   dataPlane.declare(declared, () => readSecrets(store.secrets, declared), async (): Promise<FunctionVersion> => {
     using _ = parts.underway.prepare([versionLabel({ name, version })]);
-    const plan = await planVersion(await store.readVersion(name, version), parts);
-    parts.residency.declare(versionId(name, version), plan.pools);
-    return plan.function;
+    return (await declarePools(parts, { name, version })).function;
   });
 }
 
@@ -182,28 +203,52 @@ async function start(parts: RolloutParts, one: Restoring): Promise<void> {
 /** Gives the keys of the pools that are warm. A pool that fails is left to the first request that wants it. */
 async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFirst: RestoreOptions['loadFirst']): Promise<ReadonlySet<string>> {
   const loaded = new Set<string>();
-  const wanted = new Map(all.flatMap((one) => {
-    const { plan } = one;
+  const wanted = new Map<string, Wanting[]>();
+  for (const one of all) {
     // What a suspect shares with somebody else is loaded for the other's sake.
-    return plan === undefined || treatmentOf(parts, one) !== 'early' ? [] : plan.pools.map((pool) => [pool, { one, plan }] as const);
-  }));
-  for (const pool of loadFirst([...wanted.keys()])) {
-    const owner = wanted.get(pool);
-    if (owner === undefined || parts.signal.aborted) continue;
-    const { spec, function: name, binding } = pool;
-    const { initTimeoutMs } = owner.plan.function.limits;
-    using _ = parts.underway.prepare([versionLabel(owner.one)]);
-    const late = (): Error => new PilotlightError('DEADLINE', `it was not warm within limits.initTimeoutMs (${initTimeoutMs} ms)`);
-    try {
-      await timed(parts, owner.one, 'load', () => within(
-        parts.residency.ensure(spec.key, { reason: 'restart', function: name, binding, timeoutMs: initTimeoutMs, provenBy: pool }),
-        { clock: parts.clock, signal: parts.signal, limitMs: initTimeoutMs, late }));
-      loaded.add(spec.key);
-    } catch (error) {
-      owner.one.warnings.push(`load: ${binding} is loaded by the first request that wants it: ${describeThrown(error)}`);
+    if (one.error !== undefined || treatmentOf(parts, one) !== 'early') continue;
+    for (const { key, pinned } of one.expected) wanted.set(key, [...wanted.get(key) ?? [], { one, pinned }]);
+  }
+  const candidates = [...wanted].map(([key, by]): LoadCandidate =>
+    ({ key, pinned: by.some(({ pinned }) => pinned), started: by.some(({ one }) => one.plan !== undefined) }));
+  for (const key of loadFirst(candidates)) {
+    for (const { one } of wanted.get(key) ?? []) {
+      // One that runs proves the pool by its own samples; for the others it is enough that it is there.
+      if (!parts.signal.aborted && (one.plan !== undefined || !loaded.has(key))) await loadPool(parts, one, key, loaded);
     }
   }
   return loaded;
+}
+
+interface Wanting {
+  readonly one: Restoring;
+  readonly pinned: boolean;
+}
+
+async function loadPool(parts: RolloutParts, one: Restoring, key: string, loaded: Set<string>): Promise<void> {
+  using _ = parts.underway.prepare([versionLabel(one)]);
+  let what = 'a model';
+  try {
+    const plan = one.plan ?? (one.asleep ??= await timed(parts, one, 'plan', () => declarePools(parts, one)));
+    const pool = plan.pools.find(({ spec }) => spec.key === key);
+    if (pool === undefined) return;
+    what = pool.binding;
+    const { initTimeoutMs } = plan.function.limits;
+    const late = (): Error => new PilotlightError('DEADLINE', `it was not warm within limits.initTimeoutMs (${initTimeoutMs} ms)`);
+    await timed(parts, one, 'load', () => within(
+      parts.residency.ensure(key, { reason: 'restart', function: pool.function, binding: pool.binding, timeoutMs: initTimeoutMs, provenBy: pool }),
+      { clock: parts.clock, signal: parts.signal, limitMs: initTimeoutMs, late }));
+    loaded.add(key);
+  } catch (error) {
+    one.warnings.push(`load: ${what} is loaded by the first request that wants it: ${describeThrown(error)}`);
+  }
+}
+
+/** Its first request finds them known, or does the same again. */
+async function declarePools(parts: RolloutParts, { name, version }: Pick<Restoring, 'name' | 'version'>): Promise<VersionPlan> {
+  const plan = await planVersion(await parts.store.readVersion(name, version), parts);
+  parts.residency.declare(versionId(name, version), plan.pools);
+  return plan;
 }
 
 async function warmIsolates(parts: RolloutParts, one: Restoring, loaded: ReadonlySet<string>): Promise<void> {

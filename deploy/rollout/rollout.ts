@@ -3,7 +3,7 @@
 import { PilotlightError, type ErrorPlain } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { RolloutRecord } from '../../runtime/records.ts';
-import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import { loadOrder } from '../../runtime/residency/load-order.ts';
 import type { Share } from '../../runtime/router/table.ts';
 import type { VersionTallies } from '../../runtime/telemetry/version-tally.ts';
 import { bundleVersion } from '../bundle/bundle.ts';
@@ -28,7 +28,7 @@ export interface RolloutOptions extends Omit<RolloutParts, 'table' | 'signal'> {
   /** After a restart: the functions to start before the host is ready; the others start when requests come. Default: all. */
   readonly startFirst?: RestoreOptions['startFirst'];
   /** After a restart: the pools to load before the host is ready, in this order. Default: all, pinned ones first. */
-  readonly loadFirst?: (pools: readonly PoolPlan[]) => readonly PoolPlan[];
+  readonly loadFirst?: RestoreOptions['loadFirst'];
 }
 
 export interface Aborted {
@@ -102,7 +102,7 @@ export class Rollout {
 
   /** After a start: runs what is deployed; rollouts wait for it. One function that cannot be started does not keep the others down. */
   restore(): Promise<readonly RestoredFunction[]> {
-    const { startFirst = allOf, loadFirst = pinnedFirst, onRecord, onAborted: _onAborted, ...parts } = this.#options;
+    const { startFirst = allOf, loadFirst = (pools) => loadOrder(pools, undefined), onRecord, onAborted: _onAborted, ...parts } = this.#options;
     const restored = restoreFunctions({ ...parts, table: this.#table, signal: this.#stop.signal }, { startFirst, loadFirst, onRecord });
     this.#restoring = restored.then((all) => {
       for (const { function: name, version, error } of all) if (error !== undefined) this.#notRestored.set(versionId(name, version), error);
@@ -175,9 +175,4 @@ function deployTarget(received: unknown, split: DeploySplit | undefined): Extrac
 
 function allOf(functions: Parameters<RestoreOptions['startFirst']>[0]): readonly string[] {
   return functions.map(({ name }) => name);
-}
-
-function pinnedFirst(pools: readonly PoolPlan[]): readonly PoolPlan[] {
-  const pinned = pools.filter(({ residency }) => residency === 'pinned');
-  return [...pinned, ...pools.filter(({ residency }) => residency !== 'pinned')];
 }

@@ -22,7 +22,7 @@ import { parseWarmSample } from './warm-sample-file.ts';
 
 const SLOT_BYTES = 2 ** 20;
 
-type HostView = Pick<EngineControl, 'capabilities' | 'devices'>;
+export type HostView = Pick<EngineControl, 'capabilities' | 'devices'>;
 
 export interface VersionPlan {
   readonly function: FunctionVersion;

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadOrder } from './load-order.ts';
-import type { PoolPlan } from './pool-plan.ts';
+import { loadOrder, type LoadCandidate } from './load-order.ts';
 
-const plan = (key: string, residency: PoolPlan['residency'] = 'lru'): PoolPlan => ({ spec: { key }, residency }) as PoolPlan;
-const keys = (plans: readonly PoolPlan[]): string[] => plans.map(({ spec }) => spec.key);
+const pool = (key: string, more: Partial<LoadCandidate> = {}): LoadCandidate => ({ key, pinned: false, started: true, ...more });
 
 test('after a restart pinned pools come first, then the last used in their order; what was not resident waits', () => {
-  const pools = [plan('cold'), plan('b'), plan('a'), plan('pin', 'pinned')];
-  assert.deepEqual(keys(loadOrder(pools, ['a', 'b', 'gone'])), ['pin', 'a', 'b']);
+  const pools = [pool('cold'), pool('b'), pool('a', { started: false }), pool('pin', { pinned: true, started: false })];
+  assert.deepEqual(loadOrder(pools, ['a', 'b', 'gone']), ['pin', 'a', 'b']);
 });
 
-test('with nothing remembered all pools are loaded', () => {
-  assert.deepEqual(keys(loadOrder([plan('a'), plan('pin', 'pinned')], undefined)), ['pin', 'a']);
+test('with nothing remembered all are loaded that functions want which run, and pinned ones', () => {
+  assert.deepEqual(loadOrder([pool('a'), pool('b', { started: false }), pool('pin', { pinned: true, started: false })], undefined), ['pin', 'a']);
 });

@@ -20,7 +20,12 @@ export const GOLDEN = { warm: [{ request: 'POST /digits', expect: { status: 200 
 export const V1 = bundleOf('digits', 'one', { ...MODEL, ...GOLDEN });
 export const V2 = bundleOf('digits', 'two', { models: { DIGITS: { path: 'better.onnx' } }, ...GOLDEN });
 
-export function setUp(kept: { readonly store?: FakeStore; readonly startFirst?: RolloutOptions['startFirst']; readonly quarantine?: FakeQuarantine } = {}) {
+export interface Kept extends Pick<RolloutOptions, 'startFirst' | 'loadFirst'> {
+  readonly store?: FakeStore;
+  readonly quarantine?: FakeQuarantine;
+}
+
+export function setUp(kept: Kept = {}) {
   const store = kept.store ?? new FakeStore();
   const [dataPlane, residency, engine, clock] = [new FakeDataPlane(), new FakeResidency(), new FakeEngine(), new ManualClock()];
   const quarantine = kept.quarantine ?? new FakeQuarantine();
@@ -31,7 +36,7 @@ export function setUp(kept: { readonly store?: FakeStore; readonly startFirst?: 
   const rollout = new Rollout({
     store, dataPlane, residency, engine, clock, underway, quarantine, slotsDefault: 2, drainTimeoutMs: 1000, onRecord: (record) => records.push(record),
     onAborted: (one) => aborted.push(one),
-    ...(kept.startFirst === undefined ? {} : { startFirst: kept.startFirst }),
+    ...(kept.startFirst === undefined ? {} : { startFirst: kept.startFirst }), ...(kept.loadFirst === undefined ? {} : { loadFirst: kept.loadFirst }),
   });
   return { aborted, activities, quarantine, store, dataPlane, residency, engine, clock, records, rollout };
 }
