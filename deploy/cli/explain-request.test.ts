@@ -23,6 +23,11 @@ describe('why', () => {
     assert.deepEqual(lines, ['waited for a slot of DIGITS for 5.0 ms', 'ran DIGITS for 3.0 ms', 'its handler took 11 ms in all']);
   });
 
+  test('a request that came between two versions tells that it waited for the next one', () => {
+    const wait = { start: 'joined', for: 'rollout', fromMs: 1000, untilMs: 1400 } as const;
+    assert.equal(explainRequest(requestRecord({ wait }), [])[1], 'waited 400 ms for a rollout of its function, whose versions have no room side by side');
+  });
+
   test('a failed run tells its code, and so does the head', () => {
     const run = runRecord({ errorCode: 'QUEUE_TIMEOUT', submittedMs: 1000, startedMs: 1050, endedMs: 1050 });
     const lines = explainRequest(requestRecord({ status: 503, errorCode: 'QUEUE_TIMEOUT', runs: [run] }), []);

@@ -182,8 +182,9 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   DRAINING: {
     audience: 'caller',
     when: 'The request was still running when its version was replaced or the host stopped, and `drainTimeoutMs` has passed; or ' +
-      'the host takes nothing new because it stops.',
-    what: 'Try again: another version or host answers.',
+      'the host takes nothing new because it stops; or old and new version have no room side by side, and the gap between them is expected to last ' +
+      'longer than the request may.',
+    what: 'Try again, after `Retry-After` where it is given: another version or host answers.',
   },
   DEVICE_LOST: {
     audience: 'nobody yet',

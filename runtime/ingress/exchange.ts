@@ -71,7 +71,6 @@ export class Exchange implements Dispatched, Guest, Paused {
   readonly #deadline = new WheelEntry(() => this.#late());
   #state: State = 'arrived';
   #destination: Destination | undefined;
-  /** Where it waits, or has waited until it enters its target. */
   #pause: { readonly place: Pause; readonly again: () => void } | undefined;
   #intake: BodyIntake | undefined;
   /** Held from arrival until it is sent. */
@@ -130,6 +129,7 @@ export class Exchange implements Dispatched, Guest, Paused {
     const deadlineMs = this.#options.arrivedMs + timeoutMs;
     this.#destination = destination;
     this.#trail.routed(route, name, version);
+    this.#pause?.place.leave(this);
     place.enter(this, { concurrency, deadlineMs });
     this.#host.wheel.arm(this.#deadline, deadlineMs);
     this.#pause = { place, again };
@@ -138,7 +138,6 @@ export class Exchange implements Dispatched, Guest, Paused {
   }
 
   onResumed(): void {
-    if (this.#state !== 'paused') return;
     this.#state = 'arrived';
     this.#pause?.again();
   }
@@ -300,6 +299,7 @@ export class Exchange implements Dispatched, Guest, Paused {
   #begin(status: number, flat: string[]): void {
     const target = this.#destination?.target;
     if (target !== undefined) flat.push('Pilotlight-Version', target.label, 'Pilotlight-Start', this.#trail.start);
+    this.#pause?.place.leave(this);
     if (this.#host.isDraining || this.#owesBody) this.#writer.closeAfter();
     this.#writer.begin(status, flat);
     this.#state = 'answering';

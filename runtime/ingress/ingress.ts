@@ -37,6 +37,8 @@ export class Ingress implements ExchangeHost {
   readonly #targets = new Map<string, Target>();
   /** By function. */
   readonly #pauses = new Map<string, Pause>();
+  /** Out of which requests still go on by and by. */
+  readonly #overPauses = new Set<Pause>();
   readonly #links = new Map<number, { readonly link: IsolateLink; readonly target: Target }>();
   readonly #connectionsMax: number;
   readonly #place: Listen;
@@ -180,6 +182,8 @@ export class Ingress implements ExchangeHost {
   #resume({ ask, name }: Order<'resume'>): void {
     const pause = this.#pauses.get(name);
     this.#pauses.delete(name);
+    for (const over of this.#overPauses) if (over.isEmpty) this.#overPauses.delete(over);
+    if (pause !== undefined) this.#overPauses.add(pause);
     pause?.resume();
     this.#done(ask);
   }
@@ -214,7 +218,7 @@ export class Ingress implements ExchangeHost {
     await Promise.race([Promise.all([...empty, ...closed]), after(untilMs - monotonicMs())]);
     clearInterval(idleTimer);
     let count = 0;
-    for (const place of [...this.#targets.values(), ...this.#pauses.values()]) count += place.cutAll('DRAINING', 'the host is stopping and its drain deadline has passed');
+    for (const place of [...this.#targets.values(), ...this.#pauses.values(), ...this.#overPauses]) count += place.cutAll('DRAINING', 'the host is stopping and its drain deadline has passed');
     await Promise.race([Promise.all(closed), after(count > 0 ? IDLE_LINGER_MS : 0)]);
     for (const server of this.#servers) server.closeAllConnections();
     this.wheel.close();

@@ -70,6 +70,37 @@ test('who waits longer than his deadline is told so; who cannot live to see the 
   assert.equal((await fetch(`${host.url}/fn`)).status, 200);
 });
 
+test('those who waited go on by and by, in their order, and all are answered', async (context) => {
+  const host = await open(context);
+  await host.serve(`let running = 0; let most = 0;
+    export default { async fetch() {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => { setTimeout(resolve, 1); });
+      running--;
+      return new Response(String(most));
+    } };`, { name: 'fn', routes: ['/fn'] });
+  await host.plane.pause('fn', { settleMs: 5000 });
+  const answers = await asked(host, 200, '/fn');
+  await host.plane.resume('fn');
+  const all = await Promise.all(answers);
+  assert.deepEqual([...new Set(all.map(({ status }) => status))], [200]);
+  assert.ok(Math.max(...(await Promise.all(all.map((answer) => answer.text()))).map(Number)) <= 32);
+  assert.equal(host.plane.waiting('fn'), 0);
+});
+
+test('one that was let go on into another pause waits there', async (context) => {
+  const host = await open(context);
+  await host.serve(says('here'), { name: 'fn', routes: ['/fn'] });
+  await host.plane.pause('fn', { settleMs: 5000 });
+  const answers = await asked(host, 100, '/fn');
+  const resumed = host.plane.resume('fn');
+  const paused = host.plane.pause('fn', { settleMs: 5000 });
+  await Promise.all([resumed, paused]);
+  await host.plane.resume('fn');
+  assert.deepEqual([...new Set((await Promise.all(answers)).map(({ status }) => status))], [200]);
+  assert.equal(host.plane.waiting('fn'), 0);
+});
+
 test('what is in flight when a pause begins ends on its version; what does not end in time is told by its number and goes on', async (context) => {
   const host = await open(context);
   const gate = new BroadcastChannel('paused');

@@ -27,6 +27,7 @@ export const ATTRIBUTES = {
   slot: 'pilotlight.slot',
   device: 'pilotlight.device',
   golden: 'pilotlight.golden',
+  gapMs: 'pilotlight.gap_ms',
 } as const;
 
 export const METRICS = {

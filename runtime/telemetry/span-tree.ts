@@ -100,7 +100,11 @@ export function rolloutSpan(record: RolloutRecord, loads: readonly LoadRecord[])
     return span(step.name, step.startMs, step.endMs, { children: within.map(loadSpan) });
   });
   return span(`${record.kind} ${record.function}`, record.startMs, record.endMs, {
-    attributes: { [A.faasName]: record.function, ...(record.version === undefined ? {} : { [A.faasVersion]: record.version }) },
+    attributes: {
+      [A.faasName]: record.function,
+      ...(record.version === undefined ? {} : { [A.faasVersion]: record.version }),
+      ...(record.gapMs === undefined ? {} : { [A.gapMs]: record.gapMs }),
+    },
     ...(record.errorCode === undefined ? {} : { error: record.errorCode }),
     children: steps,
   });

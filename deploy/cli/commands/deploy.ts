@@ -41,7 +41,9 @@ export function addDeploy(program: Command, terminal: Terminal): void {
   withHostOptions(program.command('deploy'))
     .summary('deploy functions: warm the new version, prove it, switch to it')
     .description('Deploys the function of each folder, one after the other: the new version is loaded, warmed and checked beside ' +
-      'the old one, and only then meets traffic. When a step fails, the old version goes on and nothing of the new is left.')
+      'the old one, and only then meets traffic. When a step fails, the old version goes on and nothing of the new is left. ' +
+      'Where the models of both have no room side by side, the old ones go first (--plan says so, and for about how long): callers wait for ' +
+      'the new version, and when a step fails the old models are loaded again before you are told.')
     .argument('<folder...>', 'folders with a pilotlight.jsonc')
     .option('--no-warm', 'switch at once and leave the models to the first request')
     .option('--plan', 'say what the deploy would do, and do nothing')
