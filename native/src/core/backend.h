@@ -72,6 +72,9 @@ class Backend {
 // Each is process-wide and leaked on purpose: nothing of an engine may run in static destructors or at exit.
 Backend& FakeBackend();
 Backend& OnnxRuntimeBackend();
+Backend& TensorRtBackend();
+// Path of libnvinfer, or of the folder that holds it; before the first use of the backend. Empty: wherever the loader finds it.
+void SetTensorRtLibrary(const std::string& path);
 // Path of libonnxruntime; before the first use of the backend, once. Empty: the one of npm's onnxruntime-node, which the binding passes.
 void SetOnnxRuntimeLibrary(const std::string& path);
 

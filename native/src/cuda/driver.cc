@@ -1,0 +1,76 @@
+#include "cuda/driver.h"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cassert>
+#include <memory>
+#include <mutex>
+
+namespace pilotlight::cuda {
+namespace {
+
+constexpr char kLibrary[] = "libcuda.so.1";
+
+std::mutex& opening() {
+  static std::mutex& leaked = *new std::mutex;
+  return leaked;
+}
+
+std::atomic<const Driver*> opened{nullptr};
+
+Result<const Driver*> Refuse(const std::string& why) {
+  return Result<const Driver*>::Error(Code::kMissingLibrary,
+    "the NVIDIA driver (" + std::string(kLibrary) + "): " + why + "; install NVIDIA's driver, and in a container start it with the GPUs of the host");
+}
+
+Result<const Driver*> Open() {
+  void* handle = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* reason = dlerror();
+    return Refuse(reason != nullptr ? reason : "cannot be opened");
+  }
+  auto found = std::make_unique<Driver>();
+#define PILOTLIGHT_CUDA_FIND(name, symbol, parameters) \
+  found->name = reinterpret_cast<decltype(found->name)>(dlsym(handle, #symbol)); \
+  if (found->name == nullptr) return Refuse("it is too old: " #symbol " is missing, which CUDA 12 has");
+  PILOTLIGHT_CUDA_FUNCTIONS(PILOTLIGHT_CUDA_FIND)
+#undef PILOTLIGHT_CUDA_FIND
+  const Return ready = found->Init(0);
+  if (ready != kSuccess) {
+    const char* name = nullptr;
+    found->GetErrorName(ready, &name);
+    return Refuse("it does not start: " + std::string(name != nullptr ? name : "unknown error"));
+  }
+  found->DriverGetVersion(&found->version);
+  return Result<const Driver*>::Of(found.release());
+}
+
+}  // namespace
+
+Result<const Driver*> OpenDriver() {
+  if (const Driver* open = opened.load(std::memory_order_acquire)) return Result<const Driver*>::Of(open);
+  std::lock_guard<std::mutex> lock(opening());
+  if (const Driver* open = opened.load(std::memory_order_relaxed)) return Result<const Driver*>::Of(open);
+  Result<const Driver*> result = Open();
+  if (result.ok()) opened.store(result.value, std::memory_order_release);
+  return result;
+}
+
+const Driver& driver() {
+  const Driver* open = opened.load(std::memory_order_acquire);
+  assert(open != nullptr && "the driver is opened before anything of it is used");
+  return *open;
+}
+
+Status Check(Return returned, const char* what) {
+  if (returned == kSuccess) return Status::Ok();
+  const char* name = nullptr;
+  const char* text = nullptr;
+  driver().GetErrorName(returned, &name);
+  driver().GetErrorString(returned, &text);
+  const Code code = returned == kOutOfMemory ? Code::kNoMemory : Code::kEngineFailed;
+  return Status::Error(code, std::string(what) + ": " + (name != nullptr ? name : "unknown error") + (text != nullptr ? std::string(" (") + text + ")" : ""));
+}
+
+}  // namespace pilotlight::cuda

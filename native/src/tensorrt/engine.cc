@@ -1,0 +1,171 @@
+#include "tensorrt/engine.h"
+
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <utility>
+
+#include "tensorrt/library.h"
+#include "tensorrt/plan_header.h"
+#include "tensorrt/slot.h"
+
+namespace pilotlight::trt {
+namespace {
+
+std::mutex& making() {
+  static std::mutex& leaked = *new std::mutex;
+  return leaked;
+}
+
+bool FromDataType(DataType type, ElementType* found) {
+  switch (type) {
+    case DataType::kFloat: *found = ElementType::kFloat32; return true;
+    case DataType::kHalf: *found = ElementType::kFloat16; return true;
+    case DataType::kBfloat16: *found = ElementType::kBfloat16; return true;
+    case DataType::kInt8: *found = ElementType::kInt8; return true;
+    case DataType::kUint8: *found = ElementType::kUint8; return true;
+    case DataType::kInt32: *found = ElementType::kInt32; return true;
+    case DataType::kInt64: *found = ElementType::kInt64; return true;
+    case DataType::kBool: *found = ElementType::kBool; return true;
+    case DataType::kFp8:
+    case DataType::kInt4: break;
+  }
+  return false;
+}
+
+Status CheckVersion(const std::string& path) {
+  const auto header = ReadPlanHeader(path);
+  if (!header.ok()) return header.status;
+  const PlanHeader& plan = header.value;
+  if (!plan.is_known || plan.major * 10000 + plan.minor * 100 + plan.patch == library().number) return Status::Ok();
+  const std::string built = std::to_string(plan.major) + "." + std::to_string(plan.minor) + "." + std::to_string(plan.patch);
+  return Status::Error(Code::kBadModel, path + ": was built by TensorRT " + built + ", and this host has " + library().version + " (" + library().path +
+                                          "); build it with that version, or install the one that built it");
+}
+
+bool ReadFile(const std::string& path, std::string* content) {
+  std::ifstream file(path, std::ios::binary);
+  content->assign(std::istreambuf_iterator<char>(file), {});
+  return file.good() || file.eof();
+}
+
+TensorSpec SpecOf(const std::string& name, ElementType type, const Dims& dims) {
+  TensorSpec spec;
+  spec.name = name;
+  spec.type = type;
+  spec.shape.assign(dims.axes, dims.axes + dims.rank);
+  spec.symbols.resize(spec.shape.size());
+  return spec;
+}
+
+}  // namespace
+
+// Of the engine's own pool, so that what it holds can be told.
+class TensorRtEngine::Allocator final : public GpuAllocator {
+ public:
+  explicit Allocator(cuda::MemoryPool& pool) : pool_(pool) {}
+
+  void* AllocateAsync(uint64_t size, uint64_t, uint32_t, void* stream) noexcept override {
+    if (size == 0) return nullptr;
+    return reinterpret_cast<void*>(pool_.Allocate(size, static_cast<cuda::Stream*>(stream)));
+  }
+
+  bool FreeAsync(void* memory, void* stream) noexcept override {
+    if (memory != nullptr) pool_.Free(reinterpret_cast<cuda::DevicePtr>(memory), static_cast<cuda::Stream*>(stream));
+    return true;
+  }
+
+ private:
+  cuda::MemoryPool& pool_;
+};
+
+Result<std::unique_ptr<Engine>> TensorRtEngine::Load(const EngineSpec& spec) {
+  using Loaded = Result<std::unique_ptr<Engine>>;
+  const auto opened = OpenLibrary();
+  if (!opened.ok()) return {opened.status, nullptr};
+  const auto gpu = cuda::Gpu::Find(spec.device);
+  if (!gpu.ok()) return {gpu.status, nullptr};
+  Status done = gpu.value->Enter();
+  if (done.ok()) done = CheckVersion(spec.path);
+  if (!done.ok()) return {done, nullptr};
+  std::string plan;
+  if (!ReadFile(spec.path, &plan)) return Loaded::Error(Code::kBadModel, spec.path + ": cannot be read");
+
+  auto pool = cuda::MemoryPool::Make(*gpu.value);
+  if (!pool.ok()) return {pool.status, nullptr};
+  std::unique_ptr<TensorRtEngine> engine(new TensorRtEngine(*gpu.value, std::move(pool.value)));
+  done = engine->Deserialize(plan);
+  if (done.ok()) done = engine->ReadTensors();
+  if (!done.ok()) return {Status::Error(done.code, spec.path + ": " + done.message), nullptr};
+  return Loaded::Of(std::move(engine));
+}
+
+TensorRtEngine::TensorRtEngine(const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool)
+    : gpu_(gpu), pool_(std::move(pool)), allocator_(std::make_unique<Allocator>(*pool_)) {}
+
+TensorRtEngine::~TensorRtEngine() {
+  gpu_.Enter();
+  std::lock_guard<std::mutex> lock(making());
+  engine_.reset();
+  runtime_.reset();
+}
+
+Status TensorRtEngine::Deserialize(const std::string& plan) {
+  std::lock_guard<std::mutex> lock(making());
+  TakeReason();
+  runtime_.reset(library().create_runtime(&logger(), library().number));
+  if (runtime_ == nullptr) return Status::Error(Code::kLoadFailed, TakeReason());
+  const Slots& slots = library().slots;
+  CallSlot<void, GpuAllocator*>(runtime_.get(), slots.runtime.set_gpu_allocator, allocator_.get());
+  engine_.reset(CallSlot<void*, const void*, size_t>(runtime_.get(), slots.runtime.deserialize, plan.data(), plan.size()));
+  if (engine_ == nullptr) return Status::Error(Code::kBadModel, TakeReason());
+  weights_bytes_ = pool_->used_bytes();
+  scratch_bytes_ = CallSlot<int64_t>(engine_.get(), slots.engine.device_memory_bytes);
+  return Status::Ok();
+}
+
+Status TensorRtEngine::ReadTensors() {
+  const auto& slots = library().slots.engine;
+  void* const engine = engine_.get();
+  const auto refuse = [](const std::string& name, const std::string& why) { return Status::Error(Code::kBadModel, "\"" + name + "\" " + why); };
+  const int32_t count = CallSlot<int32_t>(engine, slots.tensor_count);
+  for (int32_t i = 0; i < count; ++i) {
+    IoTensor io;
+    const char* const name = CallSlot<const char*, int32_t>(engine, slots.tensor_name, i);
+    io.name = name;
+    if (!FromDataType(CallSlot<DataType, const char*>(engine, slots.tensor_type, name), &io.type)) return refuse(io.name, "has an element type that a tensor here cannot have");
+    if (CallSlot<Location, const char*>(engine, slots.tensor_location, name) == Location::kHost) return refuse(io.name, "is a shape tensor: not yet");
+    const Dims dims = CallSlot<Dims, const char*>(engine, slots.tensor_shape, name);
+    const bool is_input = CallSlot<IoMode, const char*>(engine, slots.tensor_mode, name) == IoMode::kInput;
+    if (is_input) {
+      io.min = CallSlot<Dims, const char*, int32_t, Selector>(engine, slots.profile_shape, name, 0, Selector::kMin);
+      io.max = CallSlot<Dims, const char*, int32_t, Selector>(engine, slots.profile_shape, name, 0, Selector::kMax);
+    }
+    (is_input ? signature_.inputs : signature_.outputs).push_back(SpecOf(io.name, io.type, dims));
+    (is_input ? inputs_ : outputs_).push_back(std::move(io));
+  }
+  return Status::Ok();
+}
+
+Object TensorRtEngine::NewContext() {
+  std::lock_guard<std::mutex> lock(making());
+  TakeReason();
+  return Object(CallSlot<void*, int32_t>(engine_.get(), library().slots.engine.create_context, kUserManagedMemory));
+}
+
+Result<std::unique_ptr<Slot>> TensorRtEngine::NewSlot() { return TensorRtSlot::Make(*this); }
+
+void TensorRtEngine::Count(int64_t scratch, int64_t staging) {
+  held_scratch_bytes_.fetch_add(scratch, std::memory_order_relaxed);
+  held_staging_bytes_.fetch_add(staging, std::memory_order_relaxed);
+}
+
+EngineMemory TensorRtEngine::memory() const {
+  EngineMemory memory;
+  memory.weights_bytes = weights_bytes_;
+  memory.scratch_bytes = held_scratch_bytes_.load(std::memory_order_relaxed);
+  memory.staging_bytes = held_staging_bytes_.load(std::memory_order_relaxed);
+  return memory;
+}
+
+}  // namespace pilotlight::trt

@@ -1,0 +1,230 @@
+#include "tensorrt/slot.h"
+
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+#include "tensorrt/library.h"
+
+namespace pilotlight::trt {
+namespace {
+
+// Graphs hold memory, so a model of very many shapes keeps those it met first.
+constexpr size_t kPlansMax = 64;
+
+size_t BytesOf(const Dims& dims, ElementType type) {
+  size_t bytes = ElementBytes(type);
+  for (int32_t i = 0; i < dims.rank; ++i) bytes *= static_cast<size_t>(dims.axes[i]);
+  return bytes;
+}
+
+Dims DimsOf(const std::vector<int64_t>& shape) {
+  Dims dims;
+  dims.rank = static_cast<int32_t>(shape.size());
+  for (size_t i = 0; i < shape.size(); ++i) dims.axes[i] = shape[i];
+  return dims;
+}
+
+std::string Describe(const Dims& dims) {
+  std::string text;
+  for (int32_t i = 0; i < dims.rank; ++i) text += (i == 0 ? "" : "x") + std::to_string(dims.axes[i]);
+  return text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Slot>> TensorRtSlot::Make(TensorRtEngine& engine) {
+  std::unique_ptr<TensorRtSlot> slot(new TensorRtSlot(engine));
+  const Status done = slot->Open();
+  if (!done.ok()) return {done, nullptr};
+  return Result<std::unique_ptr<Slot>>::Of(std::move(slot));
+}
+
+Status TensorRtSlot::Open() {
+  const cuda::Driver& cuda = cuda::driver();
+  Status done = engine_.gpu().Enter();
+  if (done.ok()) done = cuda::Check(cuda.StreamCreate(&stream_, cuda::kStreamNonBlocking), "cuStreamCreate");
+  if (done.ok()) done = cuda::Check(cuda.EventCreate(&done_, cuda::kEventDisableTiming), "cuEventCreate");
+  if (!done.ok()) return done;
+
+  auto scratch = cuda::DeviceBlock::Allocate(engine_.pool(), static_cast<size_t>(engine_.scratch_bytes()));
+  if (!scratch.ok()) return scratch.status;
+  scratch_ = std::move(scratch.value);
+  context_ = engine_.NewContext();
+  if (context_ == nullptr) return Status::Error(Code::kNoMemory, TakeReason());
+  const auto& slots = library().slots.context;
+  CallSlot<void, void*, int64_t>(context_.get(), slots.set_device_memory, reinterpret_cast<void*>(scratch_.address()), static_cast<int64_t>(scratch_.size()));
+
+  // The largest shapes tell how large the buffers must be.
+  Plan largest;
+  std::vector<Dims> shapes;
+  for (const IoTensor& input : engine_.inputs()) shapes.push_back(input.max);
+  done = SetShapes(shapes, &largest);
+  int64_t staging = 0;
+  const auto add = [&](std::vector<Buffer>* buffers, const IoTensor& io, size_t bytes) {
+    auto host = cuda::PinnedBlock::Allocate(bytes);
+    auto device = cuda::DeviceBlock::Allocate(engine_.pool(), bytes);
+    if (!host.ok()) return host.status;
+    if (!device.ok()) return device.status;
+    staging += static_cast<int64_t>(bytes);
+    void* const address = reinterpret_cast<void*>(device.value.address());
+    buffers->push_back({std::move(host.value), std::move(device.value)});
+    const bool is_set = CallSlot<bool, const char*, void*>(context_.get(), slots.set_tensor_address, io.name.c_str(), address);
+    return is_set ? Status::Ok() : Status::Error(Code::kLoadFailed, "\"" + io.name + "\": " + TakeReason());
+  };
+  for (size_t i = 0; done.ok() && i < engine_.inputs().size(); ++i) done = add(&inputs_, engine_.inputs()[i], largest.input_bytes[i]);
+  for (size_t i = 0; done.ok() && i < engine_.outputs().size(); ++i) done = add(&outputs_, engine_.outputs()[i], largest.output_bytes[i]);
+  if (done.ok()) engine_.Count(static_cast<int64_t>(scratch_.size()), staging);
+  return done;
+}
+
+TensorRtSlot::~TensorRtSlot() {
+  const cuda::Driver& cuda = cuda::driver();
+  engine_.gpu().Enter();
+  if (stream_ != nullptr) cuda.StreamSynchronize(stream_);
+  for (auto& [key, plan] : plans_) {
+    if (plan.graph != nullptr) cuda.GraphExecDestroy(plan.graph);
+  }
+  context_.reset();
+  int64_t staging = 0;
+  for (const Buffer& buffer : inputs_) staging += static_cast<int64_t>(buffer.device.size());
+  for (const Buffer& buffer : outputs_) staging += static_cast<int64_t>(buffer.device.size());
+  if (outputs_.size() == engine_.outputs().size()) engine_.Count(-static_cast<int64_t>(scratch_.size()), -staging);
+  if (done_ != nullptr) cuda.EventDestroy(done_);
+  if (stream_ != nullptr) cuda.StreamDestroy(stream_);
+}
+
+Status TensorRtSlot::Run(const RunRequest& request, std::vector<Tensor>* outputs) {
+  assert(request.inputs->size() == inputs_.size() && "inputs are checked against the signature before they are submitted");
+  Status done = engine_.gpu().Enter();
+  if (done.ok()) done = CheckRange(request);
+  if (!done.ok()) return done;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Bytes& bytes = (*request.inputs)[i].bytes;
+    if (bytes.size() > 0) std::memcpy(inputs_[i].host.data(), bytes.data(), bytes.size());
+  }
+  const auto found = PlanFor(request);
+  if (!found.ok()) return found.status;
+  const Plan& plan = *found.value;
+
+  if (plan.graph != nullptr) {
+    done = cuda::Check(cuda::driver().GraphLaunch(plan.graph, stream_), "cuGraphLaunch");
+  } else {
+    done = Enqueue(plan);
+  }
+  if (done.ok()) done = Wait();
+  if (!done.ok()) return done;
+
+  outputs->clear();
+  outputs->resize(outputs_.size());
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    if (request.wanted != nullptr && !(*request.wanted)[i]) continue;
+    Tensor& tensor = (*outputs)[i];
+    tensor.type = engine_.outputs()[i].type;
+    tensor.shape = plan.output_shapes[i];
+    tensor.bytes = Bytes::Allocate(plan.output_bytes[i]);
+    if (tensor.bytes.data() == nullptr) return Status::Error(Code::kNoMemory, "no memory for output \"" + engine_.outputs()[i].name + "\"");
+    std::memcpy(tensor.bytes.data(), outputs_[i].host.data(), plan.output_bytes[i]);
+  }
+  return Status::Ok();
+}
+
+Status TensorRtSlot::CheckRange(const RunRequest& request) const {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const IoTensor& io = engine_.inputs()[i];
+    const std::vector<int64_t>& shape = (*request.inputs)[i].shape;
+    bool fits = shape.size() == static_cast<size_t>(io.max.rank);
+    for (size_t axis = 0; fits && axis < shape.size(); ++axis) fits = io.min.axes[axis] <= shape[axis] && shape[axis] <= io.max.axes[axis];
+    if (fits) continue;
+    return Status::Error(Code::kBadInput, "input \"" + io.name + "\" is " + Describe(DimsOf(shape)) + ", and the engine takes " + Describe(io.min) +
+                                            " to " + Describe(io.max));
+  }
+  return Status::Ok();
+}
+
+Status TensorRtSlot::SetShapes(const std::vector<Dims>& shapes, Plan* plan) {
+  const auto& slots = library().slots.context;
+  void* const context = context_.get();
+  TakeReason();
+  plan->input_bytes.clear();
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const IoTensor& io = engine_.inputs()[i];
+    if (!CallSlot<bool, const char*, const Dims*>(context, slots.set_input_shape, io.name.c_str(), &shapes[i])) {
+      return Status::Error(Code::kBadInput, "input \"" + io.name + "\": " + TakeReason());
+    }
+    plan->input_bytes.push_back(BytesOf(shapes[i], io.type));
+  }
+  if (CallSlot<int32_t, int32_t, const char**>(context, slots.infer_shapes, 0, nullptr) != 0) return Status::Error(Code::kEngineFailed, TakeReason());
+  plan->output_shapes.clear();
+  plan->output_bytes.clear();
+  for (const IoTensor& io : engine_.outputs()) {
+    const Dims dims = CallSlot<Dims, const char*>(context, slots.tensor_shape, io.name.c_str());
+    for (int32_t axis = 0; axis < dims.rank; ++axis) {
+      if (dims.axes[axis] < 0) return Status::Error(Code::kBadModel, "output \"" + io.name + "\" has a size that only its data decide: not yet");
+    }
+    plan->output_shapes.emplace_back(dims.axes, dims.axes + dims.rank);
+    plan->output_bytes.push_back(BytesOf(dims, io.type));
+  }
+  return Status::Ok();
+}
+
+Result<TensorRtSlot::Plan*> TensorRtSlot::PlanFor(const RunRequest& request) {
+  key_.clear();
+  for (const Tensor& input : *request.inputs) key_.insert(key_.end(), input.shape.begin(), input.shape.end());
+  const auto found = plans_.find(key_);
+  if (found != plans_.end() && (found->second.graph != nullptr || set_key_ == key_)) return Result<Plan*>::Of(&found->second);
+
+  std::vector<Dims> shapes;
+  for (const Tensor& input : *request.inputs) shapes.push_back(DimsOf(input.shape));
+  Plan plan;
+  Status done = SetShapes(shapes, &plan);
+  set_key_ = key_;
+  if (!done.ok()) return {done, nullptr};
+  if (found != plans_.end()) return Result<Plan*>::Of(&found->second);
+  // A shape's first run is what makes it ready, and a graph can be captured only after it.
+  done = Enqueue(plan);
+  if (done.ok()) done = Wait();
+  if (!done.ok()) return {done, nullptr};
+  if (plans_.size() < kPlansMax) Capture(&plan);
+  return Result<Plan*>::Of(&(plans_[key_] = std::move(plan)));
+}
+
+Status TensorRtSlot::Enqueue(const Plan& plan) {
+  const cuda::Driver& cuda = cuda::driver();
+  Status done = Status::Ok();
+  for (size_t i = 0; done.ok() && i < inputs_.size(); ++i) {
+    if (plan.input_bytes[i] == 0) continue;
+    done = cuda::Check(cuda.MemcpyToDeviceAsync(inputs_[i].device.address(), inputs_[i].host.data(), plan.input_bytes[i], stream_), "cuMemcpyHtoDAsync");
+  }
+  if (!done.ok()) return done;
+  TakeReason();
+  if (!CallSlot<bool, cuda::Stream*>(context_.get(), library().slots.context.enqueue, stream_)) return Status::Error(Code::kEngineFailed, TakeReason());
+  for (size_t i = 0; done.ok() && i < outputs_.size(); ++i) {
+    if (plan.output_bytes[i] == 0) continue;
+    done = cuda::Check(cuda.MemcpyToHostAsync(outputs_[i].host.data(), outputs_[i].device.address(), plan.output_bytes[i], stream_), "cuMemcpyDtoHAsync");
+  }
+  return done;
+}
+
+void TensorRtSlot::Capture(Plan* plan) {
+  const cuda::Driver& cuda = cuda::driver();
+  if (cuda.StreamBeginCapture(stream_, cuda::kCaptureThreadLocal) != cuda::kSuccess) return;
+  const Status enqueued = Enqueue(*plan);
+  cuda::Graph* graph = nullptr;
+  const bool captured = cuda.StreamEndCapture(stream_, &graph) == cuda::kSuccess && enqueued.ok() && graph != nullptr;
+  if (captured && cuda.GraphInstantiate(&plan->graph, graph, 0) != cuda::kSuccess) plan->graph = nullptr;
+  if (graph != nullptr) cuda.GraphDestroy(graph);
+}
+
+Status TensorRtSlot::Wait() {
+  const cuda::Driver& cuda = cuda::driver();
+  Status done = cuda::Check(cuda.EventRecord(done_, stream_), "cuEventRecord");
+  if (!done.ok()) return done;
+  for (;;) {
+    const cuda::Return found = cuda.EventQuery(done_);
+    if (found == cuda::kSuccess) return Status::Ok();
+    if (found != cuda::kNotReady) return cuda::Check(found, "the run on the GPU");
+  }
+}
+
+}  // namespace pilotlight::trt
