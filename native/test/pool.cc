@@ -178,7 +178,7 @@ TEST("a pool can be unloaded the moment its last job is reported") {
   }
 }
 
-TEST("whoever submits while the pool is retired is served or refused, never lost") {
+TEST("fault 34: whoever submits while the pool is retired is served or refused, never lost") {
   FakePool pool("", 2);
   pool.options.queue_max = 1000;
   pool.LoadAndOpen();

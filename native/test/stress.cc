@@ -116,7 +116,7 @@ void ControlAtRandom(Stress& stress, unsigned seed) {
 
 }  // namespace
 
-TEST("random operations from many threads lose no job, report none twice and leave no hold") {
+TEST("fault 34: random operations from many threads lose no job, report none twice and leave no hold") {
   const unsigned seed = Seed();
   std::printf("  PILOTLIGHT_SEED=%u\n", seed);
   Stress stress;

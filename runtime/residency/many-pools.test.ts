@@ -128,7 +128,7 @@ describe('many pools on little memory', () => {
       error.code === 'NO_MEMORY' && error.retryAfterS === 1 && /b's model M needs 2\.0 MiB on cpu, which has a budget of 3\.0 MiB.*pinned/.test(error.message));
   });
 
-  test('a model larger than the device never fits, nothing is given up for it, and it is no fault to back off from', async () => {
+  test('fault 32: a model larger than the device never fits, nothing is given up for it, and it is no fault to back off from', async () => {
     const { engine, use } = setUp({ budgetMib: 2, pools: { a: { mib: 1 }, b: { mib: 3 } } });
     await use('a');
     for (let round = 0; round < 2; round++) await assert.rejects(use('b'), { code: 'NEVER_FITS', message: /needs 3\.0 MiB.*budget of 2\.0 MiB/ });
@@ -260,7 +260,7 @@ describe('many pools on little memory', () => {
     }
   });
 
-  test('whatever comes in whatever order: the budget holds, nothing held goes, no pool loads twice at once, every ask ends, nothing leaks', async () => {
+  test('fault 33: whatever comes in whatever order: the budget holds, nothing held goes, no pool loads twice at once, every ask ends, nothing leaks', async () => {
     const KEYS = ['a', 'b', 'c', 'd', 'e', 'f'];
     const step = oneof(
       record({ do: constant('use' as const), key: constantFrom(...KEYS) }),

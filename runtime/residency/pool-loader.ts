@@ -11,6 +11,7 @@ import type { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
 import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
+import { takenElsewhere } from './taken-elsewhere.ts';
 import { ThrashWatch } from './thrash.ts';
 import { UseOrder, type OrderRule } from './use-order.ts';
 import { warmUp } from './warm-up.ts';
@@ -180,7 +181,10 @@ export class PoolLoader {
     const known = costs.of(key)?.bytes ?? plan.bytes;
     // One that grew beyond the device by its runs may fit again when it is loaded anew.
     await this.#reserve(pool, plan, known > ledger.budgetBytes ? plan.bytes : known, load);
-    const loaded = await engine.load(plan.spec, load.deadlineMs);
+    const loaded = await engine.load(plan.spec, load.deadlineMs).catch((error: unknown) => {
+      const device = engine.devices().find((one) => one.device === plan.spec.device);
+      throw takenElsewhere(error, { name: describePool(pool), bytes: ledger.bytesOf(key), device });
+    });
     load.steps.push(...loaded.steps);
     try {
       await warmUp(engine, { plan, clock, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });

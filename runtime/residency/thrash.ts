@@ -15,7 +15,9 @@ interface Repeated {
 export class ThrashWatch {
   readonly #givenUpMs = new Map<string, number>();
   readonly #onChange: (thrashing: boolean) => void;
-  #repeated: Repeated[] = [];
+  /** Oldest first. */
+  readonly #repeated: Repeated[] = [];
+  #repeatedMs = 0;
   #toldThrashing = false;
 
   /** `onChange` is told when a look finds another answer than the one before. */
@@ -35,13 +37,17 @@ export class ThrashWatch {
 
   loaded(key: string, { startMs, endMs }: { readonly startMs: number; readonly endMs: number }): void {
     const atMs = this.#givenUpMs.get(key);
-    if (atMs !== undefined && startMs - atMs <= REGRET_MS) this.#repeated.push({ endMs, tookMs: endMs - startMs });
+    if (atMs !== undefined && startMs - atMs <= REGRET_MS) {
+      this.#repeated.push({ endMs, tookMs: endMs - startMs });
+      this.#repeatedMs += endMs - startMs;
+    }
     this.#givenUpMs.delete(key);
   }
 
   isThrashing(nowMs: number): boolean {
-    this.#repeated = this.#repeated.filter(({ endMs }) => nowMs - endMs <= WINDOW_MS);
-    const thrashing = this.#repeated.reduce((sum, { tookMs }) => sum + tookMs, 0) > PART_MAX * WINDOW_MS;
+    const old = this.#repeated.findIndex(({ endMs }) => nowMs - endMs <= WINDOW_MS);
+    for (const { tookMs } of this.#repeated.splice(0, old < 0 ? Infinity : old)) this.#repeatedMs -= tookMs;
+    const thrashing = this.#repeatedMs > PART_MAX * WINDOW_MS;
     if (thrashing !== this.#toldThrashing) {
       this.#toldThrashing = thrashing;
       this.#onChange(thrashing);

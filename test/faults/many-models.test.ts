@@ -38,7 +38,7 @@ async function device(): Promise<DeviceView> {
   return devices[0];
 }
 
-test('four models of 8 MiB take turns: each answers, cold when another has its room, and never do more than fit stay', TIME, async () => {
+test('fault 33: four models of 8 MiB take turns: each answers, cold when another has its room, and never do more than fit stay', TIME, async () => {
   const names = ['one', 'two', 'three', 'four'];
   for (const name of names) await host.deploy(folderOf(name, { mib: 8 }));
   for (const name of [...names, ...names]) {
@@ -65,7 +65,7 @@ test('a pinned model stays while the others take turns in what is left', TIME, a
   assert.deepEqual([here.length, here.includes('pinned')], [2, true]);
 });
 
-test('a model that is expected not to fit is refused with NEVER_FITS before it is read; one that turns out so, when it is loaded; nothing is left of either', TIME, async () => {
+test('fault 32: a model that is expected not to fit is refused with NEVER_FITS before it is read; one that turns out so, when it is loaded; nothing is left of either', TIME, async () => {
   const before = [await resident(), (await device()).freeBytes];
   const planned = await host.cli(['deploy', folderOf('wide', { mib: 1, slots: 30 })]);
   assert.equal(planned.code, 1);
