@@ -2,7 +2,7 @@
 // flight ends, and the old models give way to the new ones as those are loaded. It always ends: with the switch to the new version,
 // or with the old models back in their places.
 import { PilotlightError } from '../../runtime/errors.ts';
-import type { DeclaredVersion } from '../../runtime/function.ts';
+import { versionLabel, type DeclaredVersion } from '../../runtime/function.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import { countOf } from './count-of.ts';
 import { describeGap, formatGap } from './fit-plan.ts';
@@ -22,7 +22,7 @@ export class Gap {
   readonly #parts: RolloutParts;
   readonly #name: string;
   #leaving: readonly DeclaredVersion[] = [];
-  /** What was on the device when it began. */
+  /** What was on the device when nothing was in flight any more. */
   #released: readonly PoolPlan[] = [];
   #beganMs: number | undefined;
   #endedMs: number | undefined;
@@ -41,7 +41,6 @@ export class Gap {
   async begin({ leaving, expectedMs }: GapOptions, tell: StepTeller): Promise<string> {
     const { dataPlane, residency, clock, signal, drainTimeoutMs } = this.#parts;
     this.#leaving = leaving;
-    this.#released = residency.residentOf(leaving.map(({ version }) => versionId(this.#name, version)));
     this.#beganMs = clock.nowMs();
     // No request that waits for its answer lives longer than its own limit, and callers wait for the slowest.
     const settleMs = Math.min(drainTimeoutMs, Math.max(0, ...leaving.map(({ limits }) => limits.timeoutMs)));
@@ -50,6 +49,8 @@ export class Gap {
     if (left > 0) {
       tell.warn(`${countOf(left, 'request')} of the old version did not end within ${formatGap(settleMs)}: what they ask of its models from now on may wait, or find no room`);
     }
+    // Now that no request loads any more.
+    this.#released = residency.residentOf(leaving.map(({ version }) => versionId(this.#name, version)));
     const models = this.#released.map(({ binding }) => binding).join(', ');
     return `callers wait from here on, ${describeGap(expectedMs)}; ${models === '' ? 'no model' : models} of the old version gives way`;
   }
@@ -74,11 +75,12 @@ export class Gap {
   }
 
   async #loadAgain({ spec, function: name, binding }: PoolPlan, inPlaceOf: readonly string[]): Promise<void> {
-    const { residency, dataPlane, clock, signal, drainTimeoutMs } = this.#parts;
+    const { residency, dataPlane, underway, clock, signal, drainTimeoutMs } = this.#parts;
     // A host that stops loads for those who wait, and for no longer than it waits for them.
     if (signal.aborted && dataPlane.waiting(this.#name) === 0) return;
     const initTimeoutMs = Math.max(...this.#leaving.map(({ limits }) => limits.initTimeoutMs));
     const timeoutMs = signal.aborted ? Math.min(initTimeoutMs, drainTimeoutMs) : initTimeoutMs;
+    using _ = underway.prepare(this.#leaving.map(versionLabel));
     await within(residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs, inPlaceOf }), {
       clock, limitMs: timeoutMs,
       late: () => new PilotlightError('DEADLINE', `${name}'s model ${binding} of the old version was not loaded again within ${timeoutMs} ms; the next request that wants it loads it`),

@@ -136,6 +136,8 @@ interface Running {
   readonly goldens: Map<string, GoldenRequest>;
 }
 
+/** Requests that go on at once after a pause: so many, or as many as there were in the host when it began. */
+const GO_ON_MIN = 32;
 /** Golden requests remembered of a version. */
 const GOLDENS_MAX = 16;
 
@@ -244,7 +246,9 @@ export class DataPlaneThreads implements DataPlane {
   }
 
   async pause(name: string, { gapMs, settleMs }: PauseWish): Promise<number> {
-    const pause = { name, functionCount: this.#functionCount(name), ...(gapMs === undefined ? {} : { endsMs: realClock.nowMs() + gapMs }) };
+    const functionCount = this.#functionCount(name);
+    const atOnceMax = Math.ceil(Math.max(GO_ON_MIN, Atomics.load(new Int32Array(functionCount), 0)) / this.#threads.length);
+    const pause = { name, functionCount, atOnceMax, ...(gapMs === undefined ? {} : { endsMs: realClock.nowMs() + gapMs }) };
     await Promise.all(this.#threads.map((thread) => thread.ask({ kind: 'pause', pause })));
     const keys = [...this.#running].filter(([, { version }]) => version.name === name).map(([key]) => key);
     return await this.#isEmptyWithin(keys, settleMs) ? 0 : this.#inVersions(name);

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { HandlerHost } from '../../test/support/handler-host.ts';
 
 async function open(context: TestContext): Promise<HandlerHost> {
-  const host = await HandlerHost.open();
+  const host = await HandlerHost.open({ listen: [{ host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port: 0 }] });
   context.after(() => host.close());
   return host;
 }
@@ -12,7 +12,7 @@ const says = (text: string): string => `export default { fetch: async (request) 
 
 /** Sent, and in the host. */
 async function asked(host: HandlerHost, count: number, path: string): Promise<readonly Promise<Response>[]> {
-  const answers = Array.from({ length: count }, (_, index) => fetch(`${host.url}${path}`, { method: 'POST', body: String(index) }));
+  const answers = Array.from({ length: count }, (_, index) => fetch(`http://127.0.0.1:${host.plane.ports[index % 2]}${path}`, { method: 'POST', body: String(index) }));
   await waiting(host, count);
   return answers;
 }

@@ -15,28 +15,27 @@ export interface PauseOptions {
   readonly name: string;
   /** Requests of the function in all threads: one Int32, shared. */
   readonly functionCount: SharedArrayBuffer;
+  /** Requests without an answer yet that go on at once when the pause is over, in this thread. */
+  readonly atOnceMax: number;
   /** Stamp at which the pause is expected to be over; left out: nobody knows. */
   readonly endsMs?: number;
 }
-
-/** So many go on at once, or as many as the function had in the host when the pause began. */
-const GONE_ON_MIN = 32;
 
 export class Pause {
   readonly #name: string;
   readonly #count: Int32Array;
   readonly #endsMs: number;
   readonly #waiting = new Set<Paused>();
-  /** Those that went on and have no answer yet; so many at once. */
+  /** Those that went on and have no answer yet. */
   readonly #goneOn = new Set<Paused>();
-  readonly #goneOnMax: number;
+  readonly #atOnceMax: number;
   #state: 'closed' | 'over' | 'going-on' = 'closed';
 
-  constructor({ name, functionCount, endsMs = 0 }: PauseOptions) {
+  constructor({ name, functionCount, atOnceMax, endsMs = 0 }: PauseOptions) {
     this.#name = name;
     this.#count = new Int32Array(functionCount);
     this.#endsMs = endsMs;
-    this.#goneOnMax = Math.max(GONE_ON_MIN, Atomics.load(this.#count, 0));
+    this.#atOnceMax = atOnceMax;
   }
 
   get isEmpty(): boolean {
@@ -71,7 +70,7 @@ export class Pause {
   #goOn(): void {
     this.#state = 'going-on';
     for (const paused of this.#waiting) {
-      if (this.#goneOn.size >= this.#goneOnMax) break;
+      if (this.#goneOn.size >= this.#atOnceMax) break;
       this.#waiting.delete(paused);
       this.#goneOn.add(paused);
       paused.onResumed();

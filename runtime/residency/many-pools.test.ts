@@ -264,6 +264,7 @@ describe('many pools on little memory', () => {
     const KEYS = ['a', 'b', 'c', 'd', 'e', 'f'];
     const step = oneof(
       record({ do: constant('use' as const), key: constantFrom(...KEYS) }),
+      record({ do: constant('replace' as const), key: constantFrom(...KEYS), other: constantFrom(...KEYS) }),
       record({ do: constant('hold' as const), key: constantFrom(...KEYS) }),
       record({ do: constant('release' as const), key: constantFrom(...KEYS) }),
       record({ do: constant('pass' as const), ms: integer({ min: 1, max: 3000 }) }),
@@ -287,7 +288,9 @@ describe('many pools on little memory', () => {
       };
       const asked: Promise<unknown>[] = [];
       for (const one of steps) {
-        if (one.do === 'use') asked.push(use(one.key).catch((error: unknown) => assert.ok(error instanceof PilotlightError, String(error))));
+        const refused = (error: unknown): void => assert.ok(error instanceof PilotlightError, String(error));
+        if (one.do === 'use') asked.push(use(one.key).catch(refused));
+        if (one.do === 'replace') asked.push(residency.ensure(one.key, { reason: 'deploy', function: one.key, binding: 'M', inPlaceOf: [`${one.other}@1`] }).catch(refused));
         if (one.do === 'hold' && engine.opened.has(one.key)) engine.held.add(one.key);
         if (one.do === 'release') engine.held.delete(one.key);
         if (one.do === 'fail') failing.add(one.key);
