@@ -1,4 +1,5 @@
 // One event of each kind that metrics are made of, cold and failed, so that every label shows.
+import { NO_BYTES } from '../../runtime/engine/pool-memory.ts';
 import type { EvictionRecord, IsolateRecord, LoadRecord, RepairRecord, RequestRecord, RolloutRecord } from '../../runtime/records.ts';
 import type { DeviceLedger } from '../../runtime/telemetry/device-metrics.ts';
 import type { NamedPoolStats } from '../../runtime/telemetry/pool-metrics.ts';
@@ -40,6 +41,6 @@ export const SAMPLE_POOL: NamedPoolStats = {
   function: 'digits', binding: 'DIGITS',
   stats: {
     key: 'sample', slots: 1, busy: 0, waiting: 0, hits: 0, misses: 0, queueFull: 0, queueTimeouts: 0, failures: 0,
-    queueMs: 0, runMs: 0, runs: 0, lastUsedMs: 0, memory: { weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 },
+    queueMs: 0, runMs: 0, runs: 0, lastUsedMs: 0, memory: NO_BYTES,
   },
 };

@@ -47,6 +47,8 @@ export interface PoolMemory {
   readonly weightsBytes: number;
   readonly scratchBytes: number;
   readonly stagingBytes: number;
+  /** Captured launches; on a GPU. */
+  readonly graphsBytes: number;
 }
 
 export interface LoadedPool {

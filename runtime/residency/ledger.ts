@@ -1,5 +1,6 @@
 // The books of one device's memory: what is promised to loads that are under way and what pools were measured to hold.
 // Bytes are promised before a load begins, so that two loads never count on the same free ones.
+import { addBytes, NO_BYTES, totalBytes } from '../engine/pool-memory.ts';
 import type { PoolMemory } from '../engine/port.ts';
 import { assert } from '../errors.ts';
 
@@ -8,13 +9,10 @@ export type LedgerEntry =
   | { readonly state: 'reserved'; readonly bytes: number }
   | { readonly state: 'held'; readonly bytes: number; readonly memory: PoolMemory };
 
-export interface LedgerView {
+export interface LedgerView extends PoolMemory {
   readonly device: string;
   readonly budgetBytes: number;
   readonly reservedBytes: number;
-  readonly weightsBytes: number;
-  readonly scratchBytes: number;
-  readonly stagingBytes: number;
   readonly freeBytes: number;
 }
 
@@ -69,11 +67,8 @@ export class Ledger {
   }
 
   view(): LedgerView {
-    const sums = { reservedBytes: this.#reservedBytes, weightsBytes: 0, scratchBytes: 0, stagingBytes: 0 };
-    for (const entry of this.#entries.values()) {
-      if (entry.state === 'held') for (const part of ['weightsBytes', 'scratchBytes', 'stagingBytes'] as const) sums[part] += entry.memory[part];
-    }
-    return { device: this.device, budgetBytes: this.budgetBytes, ...sums, freeBytes: this.freeBytes };
+    const held = [...this.#entries.values()].reduce((sum, entry) => (entry.state === 'held' ? addBytes(sum, entry.memory) : sum), NO_BYTES);
+    return { device: this.device, budgetBytes: this.budgetBytes, reservedBytes: this.#reservedBytes, ...held, freeBytes: this.freeBytes };
   }
 
   #write(key: string, entry: LedgerEntry): void {
@@ -86,8 +81,4 @@ export class Ledger {
     this.#usedBytes += sign * bytes;
     if (state === 'reserved') this.#reservedBytes += sign * bytes;
   }
-}
-
-export function totalBytes({ weightsBytes, scratchBytes, stagingBytes }: PoolMemory): number {
-  return weightsBytes + scratchBytes + stagingBytes;
 }

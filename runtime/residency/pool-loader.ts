@@ -1,12 +1,13 @@
 // Takes one pool to the device and back: room first, then the load, the warm-up, the measured bytes into the ledger, and only
 // then it is open. A load that fails gives all back.
 import type { Clock } from '../clock.ts';
+import { totalBytes } from '../engine/pool-memory.ts';
 import type { DeviceBudget, EngineControl } from '../engine/port.ts';
 import { assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
 import { planFit, type FitPlan, type WantedPool } from './fit.ts';
 import { IdleWatch, type IdlePool } from './idle-watch.ts';
-import { Ledger, totalBytes, type LedgerView } from './ledger.ts';
+import { Ledger, type LedgerView } from './ledger.ts';
 import type { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
@@ -89,8 +90,7 @@ export class PoolLoader {
       const measuredBytes = stats.filter(({ key }) => pools.get(key)?.plan.spec.device === ledger.device && ledger.holds(key))
         .reduce((sum, { memory }) => sum + totalBytes(memory), 0);
       const view = ledger.view();
-      const bookedBytes = view.weightsBytes + view.scratchBytes + view.stagingBytes;
-      return { ...view, driftBytes: measuredBytes - bookedBytes, thrashing: thrash.isThrashing(clock.nowMs()) };
+      return { ...view, driftBytes: measuredBytes - totalBytes(view), thrashing: thrash.isThrashing(clock.nowMs()) };
     });
   }
 

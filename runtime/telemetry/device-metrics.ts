@@ -1,5 +1,5 @@
 // What is on each device, read from the engines' statistics and the ledgers at the moment of the scrape.
-import type { PoolStats } from '../engine/port.ts';
+import { MEMORY_PARTS } from '../engine/pool-memory.ts';
 import type { Labels, MetricFamily } from './metric-family.ts';
 import { ATTRIBUTES as A, METRICS } from './names.ts';
 import { labelsOf, type NamedPoolStats } from './pool-metrics.ts';
@@ -27,9 +27,7 @@ export function deviceFamilies(devices: readonly DeviceLedger[], pools: readonly
 }
 
 function heldPoints(pool: NamedPoolStats): readonly Point[] {
-  const { weightsBytes, scratchBytes, stagingBytes }: PoolStats['memory'] = pool.stats.memory;
-  const states = [['weights', weightsBytes], ['scratch', scratchBytes], ['staging', stagingBytes]] as const;
-  return states.map(([state, value]) => ({ labels: { ...labelsOf(pool), [A.state]: state }, value }));
+  return MEMORY_PARTS.map((part) => ({ labels: { ...labelsOf(pool), [A.state]: part.slice(0, -'Bytes'.length) }, value: pool.stats.memory[part] }));
 }
 
 function ledgerPoints({ device, reservedBytes, freeBytes }: DeviceLedger): readonly Point[] {

@@ -94,6 +94,6 @@ export class FakeEngine implements EngineControl {
   }
 
   #memoryOf(key: string): PoolMemory {
-    return { weightsBytes: this.weightsOf(key), scratchBytes: 0, stagingBytes: 0 };
+    return { weightsBytes: this.weightsOf(key), scratchBytes: 0, stagingBytes: 0, graphsBytes: 0 };
   }
 }

@@ -61,7 +61,7 @@ export class FakeResidency implements Residency {
 
   devices(): readonly DeviceState[] {
     return [{
-      device: 'cpu', budgetBytes: 2 ** 30, reservedBytes: 0, weightsBytes: 1, scratchBytes: 0, stagingBytes: 0, freeBytes: 2 ** 30 - 1, driftBytes: 0, thrashing: false,
+      device: 'cpu', budgetBytes: 2 ** 30, reservedBytes: 0, weightsBytes: 1, scratchBytes: 0, stagingBytes: 0, graphsBytes: 0, freeBytes: 2 ** 30 - 1, driftBytes: 0, thrashing: false,
     }];
   }
 

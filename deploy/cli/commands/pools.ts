@@ -1,6 +1,7 @@
 // `pilotlight pools` and `pilotlight devices`: which models are on which device, how busy they are and what they hold.
 import type { Command } from 'commander';
 import type { DeviceView } from '../../admin/view-routes.ts';
+import { totalBytes } from '../../../runtime/engine/pool-memory.ts';
 import type { PoolView } from '../../../runtime/residency/residency.ts';
 import { formatBytes, formatMs } from '../format.ts';
 import { showView, withViewOptions, type ViewOptions } from '../host-command.ts';
@@ -37,7 +38,7 @@ export function addPools(program: Command, terminal: Terminal): void {
         { title: 'POOLS', align: 'right', cell: ({ pools }) => String(pools) },
         { title: 'BUDGET', align: 'right', cell: ({ budgetBytes }) => formatBytes(budgetBytes) },
         { title: 'WEIGHTS', align: 'right', cell: ({ weightsBytes }) => formatBytes(weightsBytes) },
-        { title: 'SCRATCH', align: 'right', cell: ({ scratchBytes, stagingBytes }) => formatBytes(scratchBytes + stagingBytes) },
+        { title: 'SCRATCH', align: 'right', cell: ({ scratchBytes, stagingBytes, graphsBytes }) => formatBytes(scratchBytes + stagingBytes + graphsBytes) },
         { title: 'RESERVED', align: 'right', cell: ({ reservedBytes }) => formatBytes(reservedBytes) },
         { title: 'FREE', align: 'right', cell: ({ freeBytes }) => formatBytes(freeBytes) },
         { title: 'DRIFT', align: 'right', cell: ({ driftBytes }) => formatBytes(driftBytes) },
@@ -50,8 +51,7 @@ export function addPools(program: Command, terminal: Terminal): void {
 
 function memoryOf({ stats }: PoolView): string {
   if (stats === undefined) return '-';
-  const { weightsBytes, scratchBytes, stagingBytes } = stats.memory;
-  return formatBytes(weightsBytes + scratchBytes + stagingBytes);
+  return formatBytes(totalBytes(stats.memory));
 }
 
 /** `digits@<64 digits>` as people see it. */

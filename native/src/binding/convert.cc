@@ -35,6 +35,7 @@ napi_value MemoryToJs(napi_env env, const EngineMemory& memory) {
   JsSet(env, object, "weightsBytes", static_cast<double>(memory.weights_bytes));
   JsSet(env, object, "scratchBytes", static_cast<double>(memory.scratch_bytes));
   JsSet(env, object, "stagingBytes", static_cast<double>(memory.staging_bytes));
+  JsSet(env, object, "graphsBytes", static_cast<double>(memory.graphs_bytes));
   return object;
 }
 

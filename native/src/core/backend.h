@@ -30,6 +30,7 @@ struct EngineMemory {
   int64_t weights_bytes = 0;
   int64_t scratch_bytes = 0;
   int64_t staging_bytes = 0;
+  int64_t graphs_bytes = 0;  // captured launches
 };
 
 struct RunRequest {
