@@ -1,6 +1,7 @@
 // Reads what the models of a folder take and give, with the engine in the CLI's own process, and tells which of their variants
 // this machine would take.
 import { join } from 'node:path';
+import type { Capability } from '../../runtime/engine/port.ts';
 import type { Signature } from '../../runtime/engine/tensor.ts';
 import { PilotlightError, assert, describeThrown, toPlainError } from '../../runtime/errors.ts';
 import type { PassedVariant } from '../../runtime/records.ts';
@@ -58,7 +59,7 @@ async function readVariants(model: ManifestModel, place: Place): Promise<ReadMod
   if (chosen !== undefined) found.set(chosen.path, await inspect(place, chosen.path));
   else warnings.push(`model ${binding}: no variant of it fits this machine, so a host here would refuse it: ${describeReasons(passed)}`);
   for (const { path } of variantsOf(model)) {
-    if (found.has(path) || !hasBackend(place, path)) continue;
+    if (found.has(path) || capabilityFor(place, path)?.available !== true) continue;
     try {
       found.set(path, await inspect(place, path));
     } catch (error) {
@@ -85,13 +86,14 @@ function refuseDifferences(binding: string, found: ReadonlyMap<string, Signature
   }
 }
 
-function hasBackend({ engine }: Place, path: string): boolean {
-  return engine.capabilities().some(({ backend, available }) => available && backend === backendOf(path));
+function capabilityFor({ engine }: Place, path: string): Capability | undefined {
+  return engine.capabilities().find(({ backend }) => backend === backendOf(path));
 }
 
-async function inspect({ engine, folder, binding }: Place, path: string): Promise<Signature> {
-  const backend = backendOf(path);
-  assert(backend !== undefined && backend !== 'tensorrt', `${path} is read although no backend here takes it`);
+async function inspect(place: Place, path: string): Promise<Signature> {
+  const { engine, folder, binding } = place;
+  const backend = capabilityFor(place, path)?.backend;
+  assert(backend !== undefined, `${path} is read although no backend here takes it`);
   try {
     return await engine.inspect(join(folder, path), backend);
   } catch (error) {
