@@ -10,6 +10,8 @@ export interface MeterReport {
   /** The same requests, by version alone. */
   readonly tallies: VersionTallies;
   readonly records: readonly RequestRecord[];
+  /** Of the others the last ones: who has just sent a request may ask where its time went. */
+  readonly latest: readonly RequestRecord[];
   /** Records that were worth keeping but over the bound. */
   readonly dropped: number;
 }
@@ -21,6 +23,8 @@ export interface RequestMeterOptions {
 
 const REPORT_EVERY_MS = 500;
 const RECORDS_MAX = 2_000;
+/** At little traffic these are all. */
+const LATEST_MAX = 16;
 const SLOWEST_WINDOW_MS = 60_000;
 
 export class RequestMeter {
@@ -28,6 +32,7 @@ export class RequestMeter {
   #series: RequestSeriesMap = new Map();
   #tallies: VersionTallies = new Map();
   #records: RequestRecord[] = [];
+  #latest: RequestRecord[] = [];
   #dropped = 0;
   #timer: Timer | undefined;
   #slowestMs = 0;
@@ -44,6 +49,7 @@ export class RequestMeter {
       tallyRequest(this.#tallies, record);
     }
     if (isKept) this.#keep(record);
+    else if (this.#latest.push(record) > LATEST_MAX) this.#latest.shift();
     this.#timer ??= this.#options.clock.after(REPORT_EVERY_MS, () => this.flush());
   }
 
@@ -52,10 +58,11 @@ export class RequestMeter {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#series.size === 0 && this.#records.length === 0) return;
-    const report = { series: this.#series, tallies: this.#tallies, records: this.#records, dropped: this.#dropped };
+    const report = { series: this.#series, tallies: this.#tallies, records: this.#records, latest: this.#latest, dropped: this.#dropped };
     this.#series = new Map();
     this.#tallies = new Map();
     this.#records = [];
+    this.#latest = [];
     this.#dropped = 0;
     this.#options.report(report);
   }

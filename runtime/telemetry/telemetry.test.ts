@@ -86,6 +86,15 @@ describe('telemetry', () => {
     assert.equal(exported.find(({ identity }) => identity.traceId.startsWith('4'))?.root.children[0]?.children[0]?.links.length, 1);
   });
 
+  test('a request that is not worth keeping can be looked at while it is among the last ones, and is not exported', () => {
+    const { telemetry, exported, meter } = setUp();
+    meter.record(requestRecord({ requestId: 'slowest', endedMs: 1500 }));
+    for (let index = 0; index < 20; index++) meter.record(requestRecord({ requestId: `usual-${index}` }));
+    meter.flush();
+    assert.deepEqual(['usual-3', 'usual-4', 'usual-19'].map((id) => telemetry.findTrace(id) !== undefined), [false, true, true]);
+    assert.deepEqual([exported.length, telemetry.recentTraces(10).length], [1, 1]);
+  });
+
   test('cold, failed and golden requests and the slowest of the minute are kept without sampling, other warm ones are not', () => {
     const { telemetry, meter } = setUp();
     meter.record(requestRecord({ requestId: 'slowest', endedMs: 1500 }));
@@ -95,7 +104,7 @@ describe('telemetry', () => {
     meter.record(requestRecord({ requestId: 'failed', status: 500, errorCode: 'HANDLER_FAILED' }));
     meter.record(requestRecord({ requestId: 'golden', golden: true }));
     meter.flush();
-    const kept = ['slowest', 'usual', 'sampled', 'cold', 'failed', 'golden'].filter((id) => telemetry.findTrace(id) !== undefined);
+    const kept = telemetry.recentTraces(10).map(({ record }) => record.requestId).reverse();
     assert.deepEqual(kept, ['slowest', 'sampled', 'cold', 'failed', 'golden']);
   });
 

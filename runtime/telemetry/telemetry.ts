@@ -51,6 +51,7 @@ export class Telemetry {
       this.#book.addRequest(record, this.#variantsOf(record));
       this.#logRequest(record);
     }
+    for (const record of report.latest) this.#book.addLatest(record, this.#variantsOf(record));
     this.#exportRequests(report.records);
     if (report.dropped > 0) this.#options.log.warn({ dropped: report.dropped }, 'telemetry.dropped');
   }

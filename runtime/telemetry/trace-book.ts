@@ -4,6 +4,8 @@ import type { LoadRecord, RequestRecord, RunVariant } from '../records.ts';
 import { requestSpan, type FindLoad, type FindStart, type KnownLoad, type Span } from './span-tree.ts';
 
 const REQUESTS_MAX = 1_000;
+/** Of those that are not worth keeping: beside the others, so that they push none of them out. */
+const LATEST_MAX = 1_000;
 const LOADS_MAX = 200;
 const STARTS_MAX = 1_000;
 
@@ -23,6 +25,7 @@ interface KeptRequest {
 
 export class TraceBook {
   readonly #requests = new Map<string, KeptRequest>();
+  readonly #latest = new Map<string, KeptRequest>();
   readonly #loads = new Map<string, KnownLoad>();
 
   /** Traces by isolate start. */
@@ -47,8 +50,13 @@ export class TraceBook {
     }
   }
 
+  /** One that nothing but its being recent speaks for. */
+  addLatest(record: RequestRecord, variants: readonly RunVariant[]): void {
+    keepLatest(this.#latest, record.requestId, { record, variants }, LATEST_MAX);
+  }
+
   find(requestId: string): KeptTrace | undefined {
-    const kept = this.#requests.get(requestId);
+    const kept = this.#requests.get(requestId) ?? this.#latest.get(requestId);
     return kept === undefined ? undefined : this.#drawn(kept);
   }
 
