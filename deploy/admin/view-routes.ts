@@ -23,7 +23,7 @@ export interface Traces {
 export interface ViewRoutesOptions {
   readonly rollout: Pick<Rollout, 'serving' | 'refusal' | 'notRestored'>;
   readonly store: Pick<Store, 'state' | 'readVersion'>;
-  readonly dataPlane: Pick<DataPlane, 'snapshot'>;
+  readonly dataPlane: Pick<DataPlane, 'snapshot' | 'waiting'>;
   readonly residency: Pick<Residency, 'pools' | 'devices'>;
   readonly capabilities: () => readonly Capability[];
   readonly devices: () => readonly DeviceInfo[];
@@ -47,6 +47,7 @@ export interface FunctionView extends Readiness {
   /** Of models with variants: which one this host has taken. None of a version that nothing has started yet. */
   readonly variants: readonly PoolVariant[];
   readonly isolates: number;
+  /** Also those that wait for its next version. */
   readonly inFlight: number;
   /** Isolates replaced after a fault. */
   readonly replaced: number;
@@ -179,7 +180,7 @@ async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, na
     routes: [...new Set((await Promise.all(shares.map(({ version }) => routesOf(store, name, version)))).flat())],
     variants: pools.flatMap(({ variants }) => variants.filter(({ function: id }) => ids.includes(id))),
     isolates: sum(({ isolates }) => isolates),
-    inFlight: sum(({ inFlight }) => inFlight),
+    inFlight: sum(({ inFlight }) => inFlight) + dataPlane.waiting(name),
     replaced: sum(({ replaced }) => replaced),
     deployedAt: history.find(({ version }) => version === current)?.deployedAt,
     versions: history.length,

@@ -2,6 +2,7 @@
 // models of 12 MiB and more: under load the versions change once and nobody is refused, and whatever goes wrong the old one is back.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { FunctionView } from '../../deploy/admin/view-routes.ts';
 import type { DeployPlan } from '../../deploy/rollout/deploy-plan.ts';
 import type { RolloutResult } from '../../deploy/rollout/rollout-event.ts';
 import type { PoolView } from '../../runtime/residency/residency.ts';
@@ -128,4 +129,34 @@ test('fault 1: a host that is killed in the gap comes back with the old version 
   const answer = await host.ask('/tight');
   assert.deepEqual([answer.status, await answer.text(), answer.headers.get('pilotlight-start')], [200, 'one', 'warm']);
   assert.equal((await resident()).length, 1);
+});
+
+test('fault 52: what turns out larger than expected goes the same way; a host that is told to stop in the gap answers who waits by the old version', TIME, async () => {
+  const other = await RealHost.start({ flags: ['--devices', 'cpu=20MiB', '--drain-timeout-ms=30000'] });
+  try {
+    // One slot: expected to hold little more than a MiB.
+    const folder = (says: string, loadMs: number): string => folders.write('larger', {
+      handler: `export default { async fetch(request, env) { await ${RUN_FAKE}; return new Response('${says}'); } };`,
+      manifest: { routes: ['GET /larger'], isolates: 1, limits: { timeoutMs: 30_000 }, models: { MODEL: { path: 'model.fake', slots: 1, residency: 'pinned' } } },
+      files: { 'model.fake': fakeModel([`# ${says}`, `load-ms ${loadMs}`, `weights-bytes ${12 * 2 ** 20}`]) },
+    });
+    await other.deploy(folder('one', 0));
+    const { out, err, code } = await other.cli(['deploy', folder('two', 0), '--json']);
+    assert.equal(code, 0, err);
+    const { gapMs, warnings } = resultOf(out);
+    assert.match(warnings.join(), /^load: larger's model MODEL needs 12\.\d MiB on cpu.*; the old version's models go first$/);
+    assert.ok(gapMs !== undefined);
+    assert.equal(await (await other.ask('/larger')).text(), 'two');
+    const deploying = other.cli(['deploy', folder('three', 3000)]);
+    await other.event('pool.evicted', 2, ({ reason }) => reason === 'rollout');
+    const waiting = other.ask('/larger');
+    while ((await other.view<{ functions: readonly FunctionView[] }>('/v1/functions')).functions[0]?.inFlight !== 1) await new Promise((resolve) => { setImmediate(resolve); });
+    other.kill('SIGTERM');
+    const answer = await waiting;
+    assert.deepEqual([answer.status, await answer.text(), answer.headers.get('pilotlight-start')], [200, 'two', 'joined']);
+    assert.equal((await deploying).code, 1);
+    assert.equal((await other.ended).exitCode, 0);
+  } finally {
+    await other.close();
+  }
 });
