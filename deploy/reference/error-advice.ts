@@ -217,7 +217,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   NEVER_FITS: {
     audience: 'operator',
-    when: 'A model is larger than the budget of its device. The text has need and have.',
-    what: 'A larger budget (setting `devices`), fewer slots, or a smaller model.',
+    when: 'A model is larger than the budget of its device, or than what pinned models leave of it: those of other functions, and of versions beside which it ' +
+      'shall answer in a split. The text has need and have.',
+    what: 'A larger budget (setting `devices`), fewer pinned models, fewer slots, a smaller model, or a deploy without a split.',
   },
 };

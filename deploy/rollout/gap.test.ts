@@ -68,6 +68,14 @@ describe('a rollout without room for old and new', () => {
     assert.match(result.warnings.join(), /^release: 2 requests of the old version did not end within 1\.0 s/);
   });
 
+  test('a gap that is expected to outlast the callers is told, with what they are answered', async () => {
+    const host = setUp();
+    host.residency.places = 1;
+    const brief = bundleOf('digits', 'brief', { models: { M: { path: 'brief.onnx' } }, limits: { timeoutMs: 4 } });
+    await deploy(host, brief);
+    assert.match((await deploy(host, TWO)).warnings.join(), /^release: callers cannot wait .* limits\.timeoutMs is 4 ms: .* 503 with Retry-After$/);
+  });
+
   test('every failing operation leaves the old version whole and answering, or the new one', async () => {
     for (const [before, after] of [[[ONE], TWO], [[pinned('a and b', 'a', 'b')], pinned('b and c', 'b', 'c')]] as const) {
       for (let k = 1; ; k++) {

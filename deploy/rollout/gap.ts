@@ -44,6 +44,10 @@ export class Gap {
     this.#beganMs = clock.nowMs();
     // No request that waits for its answer lives longer than its own limit, and callers wait for the slowest.
     const settleMs = Math.min(drainTimeoutMs, Math.max(0, ...leaving.map(({ limits }) => limits.timeoutMs)));
+    const patienceMs = Math.min(...leaving.map(({ limits }) => limits.timeoutMs));
+    if (expectedMs !== undefined && expectedMs > patienceMs) {
+      tell.warn(`callers cannot wait as long as the gap is expected to be, since limits.timeoutMs is ${patienceMs} ms: until less than that is left they are answered 503 with Retry-After`);
+    }
     const pausing = dataPlane.pause(this.#name, { settleMs, ...(expectedMs === undefined ? {} : { gapMs: expectedMs }) });
     const left = await within(pausing, { clock, signal, limitMs: settleMs + TIDY_LIMIT_MS, late: () => tooLate(`pausing ${this.#name}`) });
     if (left > 0) {

@@ -144,6 +144,13 @@ describe('telemetry', () => {
     assert.match(text, /# EOF\n$/);
   });
 
+  test('the trace of a rollout tells how long callers waited in its gap', () => {
+    const { telemetry, exported } = setUp();
+    const steps = [{ name: 'release', startMs: 1, endMs: 2 }, { name: 'load', startMs: 2, endMs: 30 }];
+    telemetry.rollout({ rolloutId: 'r', kind: 'deploy', function: 'digits', startMs: 0, endMs: 50, steps, gapMs: 40 });
+    assert.deepEqual(exported.map(({ root }) => [namesOf(root), root.attributes['pilotlight.gap_ms']]), [[{ 'deploy digits': ['release', 'load'] }, 40]]);
+  });
+
   test('rollouts are told by kind, so that restores after a restart are no deploys', () => {
     const { telemetry } = setUp();
     for (const kind of ['deploy', 'restore', 'restore'] as const) telemetry.rollout({ rolloutId: 'r', kind, function: 'digits', startMs: 0, endMs: 5, steps: [] });
