@@ -15,14 +15,16 @@ import { simulatedDevicesOf } from './config/simulated-devices.ts';
 import { versionLabel } from './function.ts';
 import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
+import type { DeviceBudget, DeviceInfo } from './engine/port.ts';
 import { connectionsMax } from './ingress/connections-max.ts';
 import { DataPlaneThreads } from './ingress/data-plane.ts';
 import { namesByUse, startOrder } from './isolates/start-order.ts';
 import type { TakenVariant } from './records.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
+import { PlacementBook } from './residency/placement-book.ts';
 import { PoolCosts } from './residency/pool-costs.ts';
-import { PoolResidency } from './residency/residency.ts';
+import { PoolResidency, type ResidencyOptions } from './residency/residency.ts';
 import { WatchedLoads } from './residency/watched-loads.ts';
 import { HostLink } from './supervisor/host-link.ts';
 import type { HostDescriptors } from './supervisor/messages.ts';
@@ -66,8 +68,10 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
   const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
+  const budgets = budgetsOf(config.devices, engine.devices());
+  const book = await PlacementBook.open(join(config.store, 'placements.json'), config.devices);
   const costs = await PoolCosts.open(join(config.store, 'pool-costs.json'));
-  const { telemetry, residency } = await openResidency(config, { engine, underway, costs }, log);
+  const { telemetry, residency } = await openResidency(config, { engine, underway, budgets, book, costs }, log);
   keepWorkRecord(engine, descriptors);
   const dataPlane = await openDataPlane(config, descriptors, {
     telemetry, residency, underway, takeSockets, metered: (report) => rollout.metered(report.tallies),
@@ -78,7 +82,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const started = await readLastUsed(startedFile);
   const rollout = new Rollout({
     store, dataPlane, residency, underway, quarantine,
-    engine: { ...inspectOnce(engine), capabilities: () => engine.capabilities(), devices: () => engine.devices() },
+    engine: { ...inspectOnce(engine), capabilities: () => engine.capabilities(), devices: () => usedDevices(engine, budgets) },
     clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
     onRecord: (record) => {
       telemetry.rollout(record);
@@ -125,7 +129,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   function remember(): Promise<void>[] {
     // Not before all are back that it remembers.
     if (waitsFor !== undefined) return [];
-    return [lastUsed.remember(residency.pools()), costs.save(), lastStarted.rememberKeys(namesByUse(dataPlane.snapshot()))];
+    return [lastUsed.remember(residency.pools()), costs.save(), book.write(), lastStarted.rememberKeys(namesByUse(dataPlane.snapshot()))];
   }
 
   async function stop(drainTimeoutMs: number): Promise<void> {
@@ -157,8 +161,14 @@ async function openQuarantine({ store }: Config): Promise<Quarantine> {
   return quarantine;
 }
 
+interface ResidencyParts {
+  readonly engine: NativeEngine;
+  readonly underway: Underway;
+  readonly budgets: readonly DeviceBudget[];
+}
+
 async function openResidency(
-  config: Config, { engine, underway, costs }: { readonly engine: NativeEngine; readonly underway: Underway; readonly costs: PoolCosts }, to: Log,
+  config: Config, { engine, underway, budgets, ...known }: Pick<ResidencyOptions, 'book' | 'costs'> & ResidencyParts, to: Log,
 ): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
   const spanExport = wantsSpans(process.env) ? await openSpanExport({ serviceVersion: SERVICE_VERSION, instanceId: `${hostname()}-${process.pid}` }) : undefined;
   const telemetry: Telemetry = new Telemetry({
@@ -174,7 +184,7 @@ async function openResidency(
   });
   const residency: PoolResidency = new PoolResidency({
     engine: loads, clock: realClock, loadWaitersMax: config.loadWaitersMax, loadTimeoutMs: LOAD_TIMEOUT_MS,
-    devices: budgetsOf(config.devices, engine.devices()), residencyMinMs: config.residencyMinMs, checkEveryMs: config.poolCheckEveryMs, costs,
+    devices: budgets, ...known, residencyMinMs: config.residencyMinMs, checkEveryMs: config.poolCheckEveryMs,
     onLoad: (record) => telemetry.load(record),
     onClaim: (claimant, keys) => {
       link.claims({ label: labelOf(claimant), pools: keys.map((key) => engine.indexOf(key)) });
@@ -217,6 +227,11 @@ function openDataPlane(
     },
     onFatal: (error) => link.giveUp(error.message),
   });
+}
+
+/** A device that the setting `devices` does not name is not there for any model. */
+function usedDevices(engine: NativeEngine, budgets: readonly DeviceBudget[]): readonly DeviceInfo[] {
+  return engine.devices().filter((info) => budgets.some(({ device }) => device === info.device));
 }
 
 /** The function's versions whose pool this is. */

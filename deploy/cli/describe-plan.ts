@@ -3,6 +3,7 @@ import { versionLabel } from '../../runtime/function.ts';
 import { countOf } from '../rollout/count-of.ts';
 import type { DeployPlan, PlannedPool } from '../rollout/deploy-plan.ts';
 import { describePassed } from '../rollout/describe-variant.ts';
+import { describeTooLarge } from '../rollout/describe-place.ts';
 import { describeFit } from '../rollout/fit-plan.ts';
 import { describeShares } from '../rollout/shares.ts';
 import { formatBytes } from './format.ts';
@@ -24,6 +25,12 @@ export function describePlan(plan: DeployPlan): string {
   return [`${label} would be deployed; nothing was changed`, ...lines].map((line) => `${line}\n`).join('');
 }
 
-function poolLines({ binding, path, bytes, way, passed = [] }: PlannedPool): readonly string[] {
-  return [`${way === 'load' ? '+ load' : '= shared'} ${binding} ${path}, about ${formatBytes(bytes)}`, ...passed.map((one) => `  not ${describePassed(one)}`)];
+function poolLines(pool: PlannedPool): readonly string[] {
+  const { binding, path, bytes, device, slots, slotsBecause, way, passed = [] } = pool;
+  return [
+    `${way === 'load' ? '+ load' : '= shared'} ${binding} ${path} on ${device}, ${countOf(slots, 'slot')}, about ${formatBytes(bytes)}`,
+    ...(slotsBecause === undefined ? [] : [`  slots: ${slotsBecause}`]),
+    ...describeTooLarge(pool).map((line) => `  not on ${line}`),
+    ...passed.map((one) => `  not ${describePassed(one)}`),
+  ];
 }

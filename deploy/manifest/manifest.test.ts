@@ -127,9 +127,6 @@ const NOT_YET: readonly [string, object][] = [
   ['protocol', { protocol: true }],
   ['models.A.batch', { models: { A: { path: 'a.onnx', batch: { maxSize: 4 } } } }],
   ['models.A.lengths', { models: { A: { path: 'a.onnx', lengths: {} } } }],
-  ['models.A.slots "auto"', { models: { A: { path: 'a.onnx', slots: 'auto' } } }],
-  ['models.A.device "gpu"', { models: { A: { path: 'a.onnx', device: 'gpu' } } }],
-  ['models.A.device "gpu:1"', { models: { A: { path: 'a.onnx', device: 'gpu:1' } } }],
   ['models.A.tolerance 0.1', { models: { A: { path: 'a.onnx', tolerance: 0.1 } } }],
   ['models.A.path "a.plan"', { models: { A: { path: 'a.plan' } } }],
 ];
@@ -143,6 +140,13 @@ for (const [field, fields] of NOT_YET) {
 
 test('a function without a handler is refused as not supported yet', () => {
   assert.match(messageOf(() => parseManifest('{"name":"a"}', 'f')), /main is missing: a function without a handler is not supported yet/);
+});
+
+test('a device is named by its kind or its number, and slots may be counted', () => {
+  for (const device of ['any', 'cpu', 'gpu', 'gpu:1']) assert.equal(parse({ models: { A: { path: 'a.onnx', device } } }).models['A']?.device, device);
+  assert.equal(parse({ models: { A: { path: 'a.onnx', slots: 'auto' } } }).models['A']?.slots, 'auto');
+  for (const device of ['gpu:', 'gpu1', 'cuda:0', 'gpu:-1', '']) assert.match(refusal({ models: { A: { path: 'a.onnx', device } } }), /models\.A\.device/);
+  for (const slots of ['many', 0, 257]) assert.match(refusal({ models: { A: { path: 'a.onnx', slots } } }), /models\.A\.slots/);
 });
 
 test('what is off already may be written out', () => {

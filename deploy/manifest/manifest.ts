@@ -30,12 +30,15 @@ export interface Manifest {
   readonly secrets: readonly string[];
 }
 
+/** `any`: a GPU that it fits on, else the CPU. `gpu`: any of them. */
+export type WantedDevice = 'any' | 'cpu' | 'gpu' | `gpu:${number}`;
+
 export type ManifestModel = ManifestModelOptions & ModelFiles;
 
 export interface ManifestModelOptions {
-  readonly device: 'any' | 'cpu';
+  readonly device: WantedDevice;
   /** Left out: the host's own default for the device, which is why it has no value here. */
-  readonly slots?: number;
+  readonly slots?: number | 'auto';
   readonly threads: number;
   readonly queue: { readonly max: number; readonly timeoutMs: number };
   readonly tolerance: number;

@@ -16,8 +16,6 @@ function refuseInModel(text: ManifestText, path: FieldPath, model: Readonly<Reco
   const refuse = (field: string, advice: string) => notYet(text, [...path, field], advice, model[field]);
   if ('batch' in model) throw refuse('batch', 'leave it out: each request is a run of its own');
   if ('lengths' in model) throw refuse('lengths', 'leave it out and pad in the handler');
-  if (model['slots'] === 'auto') throw refuse('slots', 'give a number, or leave it out for one a core');
-  if (typeof model['device'] === 'string' && model['device'].startsWith('gpu')) throw refuse('device', 'use "cpu" or "any"');
   if (typeof model['tolerance'] === 'number' && model['tolerance'] > 0) throw refuse('tolerance', 'leave it out: nothing is batched');
   if (typeof model['path'] === 'string' && /\.(engine|plan)$/.test(model['path'])) throw refuse('path', 'use an .onnx file, or name both in "variants"');
 }

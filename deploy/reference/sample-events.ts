@@ -38,7 +38,7 @@ export const SAMPLE_ROLLOUT: RolloutRecord = {
 };
 
 export const SAMPLE_POOL: NamedPoolStats = {
-  function: 'digits', binding: 'DIGITS',
+  function: 'digits', binding: 'DIGITS', device: 'cpu',
   stats: {
     key: 'sample', slots: 1, busy: 0, waiting: 0, hits: 0, misses: 0, queueFull: 0, queueTimeouts: 0, failures: 0,
     queueMs: 0, runMs: 0, runs: 0, lastUsedMs: 0, memory: NO_BYTES,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Capability, DeviceInfo } from '../../runtime/engine/port.ts';
+import type { WantedDevice } from '../manifest/manifest.ts';
 import type { ManifestVariant, VariantConditions } from '../manifest/model-files.ts';
-import { chooseVariant, type HostEngines, type WantedDevice } from './choose-variant.ts';
+import { chooseVariant, type HostEngines } from './choose-variant.ts';
 
 const CPU: DeviceInfo = { device: 'cpu', name: 'a CPU', backends: ['onnxruntime', 'fake'], totalBytes: 1, freeBytes: 1 };
 const ONNX: Capability = { backend: 'onnxruntime', available: true, version: '1.20.1' };

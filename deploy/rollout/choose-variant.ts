@@ -2,6 +2,7 @@
 // the engines say of themselves; it tells why not the others, so that no choice is silent.
 import type { Backend, Capability, DeviceInfo } from '../../runtime/engine/port.ts';
 import type { PassedVariant } from '../../runtime/records.ts';
+import type { WantedDevice } from '../manifest/manifest.ts';
 import { backendOf, variantsOf, type ManifestVariant, type ModelFiles } from '../manifest/model-files.ts';
 import { describeVersions, meetsVersion } from './version-condition.ts';
 
@@ -24,9 +25,6 @@ export interface ChosenFile {
   /** Those that meet the conditions, in the host's order: it may be loaded on no other. */
   readonly devices: readonly DeviceInfo[];
 }
-
-/** `device` as the manifest's `models.NAME.device`. */
-export type WantedDevice = 'any' | 'cpu' | 'gpu' | `gpu:${number}`;
 
 export function chooseVariant(model: ModelFiles & { readonly device: WantedDevice }, host: HostEngines): VariantChoice {
   let chosen: ChosenFile | undefined;

@@ -2,6 +2,7 @@
 // deploy's check would refuse; models are not read, so a bad one is only found by the deploy.
 import type { PassedVariant } from '../../runtime/records.ts';
 import type { FitPlan } from '../../runtime/residency/fit.ts';
+import type { Placement } from '../../runtime/residency/placement.ts';
 import type { Share } from '../../runtime/router/table.ts';
 import { parseRoute } from '../manifest/route.ts';
 import { sharesOf } from '../store/store.ts';
@@ -18,6 +19,12 @@ export interface PlannedPool {
   readonly path: string;
   /** Expected, before it was ever loaded. */
   readonly bytes: number;
+  readonly device: Placement['device'];
+  readonly slots: number;
+  /** How "auto" came to the number. */
+  readonly slotsBecause?: string;
+  /** Where it would not fit. */
+  readonly tooLarge: Placement['tooLarge'];
   /** `shared`: another version or function has it, loaded already or not. */
   readonly way: 'load' | 'shared';
   /** Of a model with variants: why not the others. */
@@ -66,8 +73,8 @@ export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTar
       kept: manifest.routes.filter((route) => oldRoutes.has(route)),
       removed: wanted.size > 1 ? [] : [...oldRoutes].filter((route) => !manifest.routes.includes(route)),
     },
-    pools: pools.map(({ binding, path, bytes, key, variant }) => ({
-      binding, path, bytes, way: declared.has(key) ? 'shared' : 'load', ...(variant === undefined ? {} : { passed: variant.passed }),
+    pools: pools.map(({ binding, path, bytes, key, variant, placement: { device, slots, slotsBecause, tooLarge } }) => ({
+      binding, path, bytes, device, slots, tooLarge, ...(slotsBecause === undefined ? {} : { slotsBecause }), way: declared.has(key) ? 'shared' : 'load', ...(variant === undefined ? {} : { passed: variant.passed }),
     })),
     isolates: manifest.isolates,
     fit: residency.fit(before.map((share) => share.version).filter((one) => !wanted.has(one)).map((one) => versionId(name, one)), pools),

@@ -6,8 +6,12 @@ export function describeFit(fit: FitPlan): string {
     case 'overlap': return 'overlap: old and new side by side';
     case 'evict': return fit.pools.length === 0 ? 'evict: the models take turns, each in the room of the others' : `evict: old and new side by side, in the room of ${fit.pools.join(', ')}`;
     case 'drain first': return `drain first: ${fit.pools.join(', ')} given up before the new models are loaded; callers wait meanwhile, ${describeGap(fit.gapMs)}`;
-    case 'reject': return `reject: ${fit.what} needs ${mib(fit.needBytes)} and may have ${mib(fit.haveBytes)}${fit.pinned.length === 0 ? '' : ` beside what is pinned: ${fit.pinned.join(', ')}`}`;
+    case 'reject': return `reject: ${fit.what} needs ${mib(fit.needBytes)} and may have ${mib(fit.haveBytes)} on ${fit.device}${describePinned(fit.pinned)}`;
   }
+}
+
+function describePinned(pinned: readonly string[]): string {
+  return pinned.length === 0 ? '' : ` beside what is pinned: ${pinned.join(', ')}`;
 }
 
 export function describeGap(gapMs: number | undefined): string {

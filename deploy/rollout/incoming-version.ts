@@ -3,19 +3,19 @@
 import { PilotlightError, assert } from '../../runtime/errors.ts';
 import { versionLabel, type FunctionVersion } from '../../runtime/function.ts';
 import type { WarmRecord } from '../../runtime/records.ts';
-import type { WantedPool } from '../../runtime/residency/fit.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
 import type { Ensured } from '../../runtime/residency/residency.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { Bundle, StoredVersion } from '../store/store.ts';
 import { countOf } from './count-of.ts';
+import { describePlace } from './describe-place.ts';
 import { describeVariant } from './describe-variant.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { RolloutParts } from './rollout-steps.ts';
 import type { StepTeller } from './step-teller.ts';
 import { versionId } from './version-id.ts';
-import { expectedPools, planVersion, type VersionPlan } from './version-plan.ts';
+import { expectedPools, planVersion, type ExpectedPool, type VersionPlan } from './version-plan.ts';
 import { tidied, within } from './within.ts';
 
 export class IncomingVersion {
@@ -66,7 +66,7 @@ export class IncomingVersion {
   }
 
   /** What it will ask for, as far as its manifest tells. */
-  expectedPools(): readonly WantedPool[] {
+  expectedPools(): readonly ExpectedPool[] {
     return expectedPools({ name: this.#name, version: this.version, folder: '', bundle: this.#bundle }, this.#parts);
   }
 
@@ -74,15 +74,16 @@ export class IncomingVersion {
     const { engine, slotsDefault, residency, clock, signal } = this.#parts;
     assert(this.#stored !== undefined, 'nothing is stored to plan');
     const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
+    const places = this.expectedPools().flatMap(({ binding, placement, isChosen }) => (isChosen ? [describePlace(binding, placement)] : []));
     using _ = this.#prepare();
-    this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault }), {
+    this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault, residency }), {
       clock, signal, limitMs, late: () => new PilotlightError('BAD_MODEL', `the models were not read within limits.initTimeoutMs (${limitMs} ms)`),
     });
     const keys = new Set(this.#plan.pools.map(({ spec }) => spec.key));
     const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
     residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);
     const variants = this.#plan.pools.flatMap(({ binding, variant }) => (variant === undefined ? [] : [describeVariant(binding, variant)]));
-    return [`${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`, ...variants].join('; ');
+    return [`${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`, ...variants, ...places].join('; ');
   }
 
   /** `inPlaceOf`: version ids of those whose models give way. */

@@ -2,6 +2,7 @@
 // more is read than their routes and limits. Then comes the route table, so that callers are answered as early as can be,
 // then the pools in the order of their worth, then the golden requests.
 import { randomBytes } from 'node:crypto';
+import type { DeviceName } from '../../runtime/engine/port.ts';
 import { PilotlightError, describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DeclaredVersion, FunctionVersion } from '../../runtime/function.ts';
@@ -11,14 +12,16 @@ import type { StartCandidate } from '../../runtime/isolates/start-order.ts';
 import type { LoadCandidate } from '../../runtime/residency/load-order.ts';
 import { parseRoute } from '../manifest/route.ts';
 import { sharesOf, type FunctionState } from '../store/store.ts';
+import { eachDevice } from './each-device.ts';
 import { sendGolden } from './golden.ts';
+import type { PlaceModelsOptions } from './placed-models.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { Treatment } from './quarantine.ts';
 import type { RolloutParts } from './rollout-steps.ts';
 import type { Deployment } from './serving-table.ts';
 import { sharesAmong } from './shares.ts';
 import { versionId } from './version-id.ts';
-import { declaredVersion, expectedPools, planVersion, type ExpectedPool, type HostView, type VersionPlan } from './version-plan.ts';
+import { declaredVersion, expectedPools, planVersion, type ExpectedPool, type VersionPlan } from './version-plan.ts';
 import { within } from './within.ts';
 
 export interface RestoredFunction {
@@ -122,19 +125,19 @@ async function sideBySide(all: readonly Restoring[], width: number, work: (one: 
 }
 
 /** Asked once, not for each of thousands of versions. */
-function hostNow({ engine }: RolloutParts): HostView {
+function hostNow({ engine }: RolloutParts): PlaceModelsOptions['engine'] {
   const [capabilities, devices] = [engine.capabilities(), engine.devices()];
   return { capabilities: () => capabilities, devices: () => devices };
 }
 
-async function read({ store, signal, slotsDefault }: RolloutParts, one: Restoring, engine: HostView): Promise<void> {
+async function read({ store, signal, slotsDefault, residency }: RolloutParts, one: Restoring, engine: PlaceModelsOptions['engine']): Promise<void> {
   if (one.error !== undefined) return;
   try {
     signal.throwIfAborted();
     const stored = await store.readVersion(one.name, one.version);
     one.declared = declaredVersion(stored);
     one.pinned = Object.values(stored.bundle.manifest.models).some(({ residency }) => residency === 'pinned');
-    one.expected = expectedOf(stored, { engine, slotsDefault });
+    one.expected = expectedOf(stored, { engine, slotsDefault, residency });
   } catch (error) {
     one.error = error;
   }
@@ -189,7 +192,7 @@ async function start(parts: RolloutParts, one: Restoring): Promise<void> {
     signal.throwIfAborted();
     using _ = underway.prepare([versionLabel(one)]);
     const stored = await store.readVersion(name, version);
-    const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault }));
+    const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault, residency }));
     residency.declare(versionId(name, version), plan.pools);
     const read: ReadSecrets = () => readSecrets(store.secrets, stored.bundle.manifest);
     await timed(parts, one, 'isolates', () => dataPlane.start(plan.function, read, 'restart'));
@@ -204,19 +207,23 @@ async function start(parts: RolloutParts, one: Restoring): Promise<void> {
 async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFirst: RestoreOptions['loadFirst']): Promise<ReadonlySet<string>> {
   const loaded = new Set<string>();
   const wanted = new Map<string, Wanting[]>();
+  const devices = new Map<string, DeviceName>();
   for (const one of all) {
     // What a suspect shares with somebody else is loaded for the other's sake.
     if (one.error !== undefined || treatmentOf(parts, one) !== 'early') continue;
-    for (const { key, pinned } of one.expected) wanted.set(key, [...wanted.get(key) ?? [], { one, pinned }]);
+    for (const { key, pinned, device } of one.expected) {
+      wanted.set(key, [...wanted.get(key) ?? [], { one, pinned }]);
+      devices.set(key, device);
+    }
   }
   const candidates = [...wanted].map(([key, by]): LoadCandidate =>
     ({ key, pinned: by.some(({ pinned }) => pinned), started: by.some(({ one }) => one.plan !== undefined) }));
-  for (const key of loadFirst(candidates)) {
+  await eachDevice(loadFirst(candidates), (key) => devices.get(key), async (key) => {
     for (const { one } of wanted.get(key) ?? []) {
       // One that runs proves the pool by its own samples; for the others it is enough that it is there.
       if (!parts.signal.aborted && (one.plan !== undefined || !loaded.has(key))) await loadPool(parts, one, key, loaded);
     }
-  }
+  });
   return loaded;
 }
 

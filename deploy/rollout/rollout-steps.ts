@@ -12,6 +12,7 @@ import type { Underway } from '../../runtime/supervisor/underway.ts';
 import { sharesOf, type FunctionState, type Store } from '../store/store.ts';
 import { countOf } from './count-of.ts';
 import { IncomingVersion } from './incoming-version.ts';
+import { describeElsewhere } from './describe-place.ts';
 import { describeFit, formatGap } from './fit-plan.ts';
 import { Gap } from './gap.ts';
 import type { Manner, StepName } from './policy.ts';
@@ -144,7 +145,9 @@ export class RolloutSteps {
     const fit = this.#fit();
     // Before models are read, which takes memory too.
     if (fit.kind === 'reject') {
-      throw new PilotlightError('NEVER_FITS', `${this.#incoming.map(({ label }) => label).join(', ')} does not fit: ${describeFit(fit)}; ${MORE_ROOM}`);
+      const elsewhere = describeElsewhere(this.#incoming.flatMap((one) => one.expectedPools()));
+      const labels = this.#incoming.map(({ label }) => label).join(', ');
+      throw new PilotlightError('NEVER_FITS', [`${labels} does not fit: ${describeFit(fit)}`, ...elsewhere, MORE_ROOM].join('; '));
     }
     this.#manner = fit.kind === 'drain first' ? 'drain first' : 'side by side';
     return `${describeFit(fit)}; ${await this.#each((one) => one.plan())}`;

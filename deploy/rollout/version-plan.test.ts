@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { bundleOf } from '../../test/support/bundle-of.ts';
 import { FakeEngine } from '../../test/support/fake-engine.ts';
+import { FakeResidency } from '../../test/support/fake-residency.ts';
 import { bundleVersion, type Bundle } from '../bundle/bundle.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { expectedPools, planVersion } from './version-plan.ts';
@@ -15,7 +16,7 @@ before(async () => (folder = await mkdtemp(join(tmpdir(), 'pilotlight-plan-'))))
 after(() => rm(folder, { recursive: true }));
 
 function plan(bundle: Bundle, slotsDefault = 3, engine = new FakeEngine()) {
-  return planVersion(storedOf(bundle), { engine, slotsDefault });
+  return planVersion(storedOf(bundle), { engine, residency: new FakeResidency(), slotsDefault });
 }
 
 function storedOf(bundle: Bundle): StoredVersion {
@@ -74,7 +75,7 @@ describe('version plan', () => {
       { path: 'new.onnx', reason: 'it wants onnxruntime 1.21 or later; this host has 1.20.1' },
       { path: 'gpu.engine', reason: 'backend tensorrt is not available on this host' },
     ] });
-    const [expected] = expectedPools(storedOf(bundle), { engine, slotsDefault: 3 });
+    const [expected] = expectedPools(storedOf(bundle), { engine, residency: new FakeResidency(), slotsDefault: 3 });
     assert.deepEqual([expected?.path, expected?.key, expected?.bytes, expected?.variant], ['m.onnx', pool.spec.key, pool.bytes, pool.variant]);
   });
 
@@ -100,7 +101,7 @@ describe('version plan', () => {
       + 'gpu.engine: backend tensorrt is not available on this host; m.onnx: backend onnxruntime is not available on this host: no library; '
       + 'a last variant without "when", whose backend this host has, would do; `pilotlight doctor` and `pilotlight devices` show what it has' };
     await assert.rejects(plan(bundle, 3, engine), refused);
-    assert.throws(() => expectedPools(storedOf(bundle), { engine, slotsDefault: 3 }), refused);
+    assert.throws(() => expectedPools(storedOf(bundle), { engine, residency: new FakeResidency(), slotsDefault: 3 }), refused);
     const lone = bundleOf('digits', 'x', { models: { M: { path: 'm.onnx' } } });
     await assert.rejects(plan(lone, 3, engine), { code: 'LOAD_FAILED', message: /it cannot run on this host: m\.onnx: backend onnxruntime is not/ });
   });

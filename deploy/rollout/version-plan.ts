@@ -5,24 +5,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineControl, PoolSpec } from '../../runtime/engine/port.ts';
 import type { Signature } from '../../runtime/engine/tensor.ts';
-import { PilotlightError, assert, type ErrorCode } from '../../runtime/errors.ts';
+import { PilotlightError } from '../../runtime/errors.ts';
 import type { DeclaredVersion, FunctionVersion, ModelBinding } from '../../runtime/function.ts';
 import type { GoldenRequest } from '../../runtime/ingress/data-plane.ts';
 import type { WantedPool } from '../../runtime/residency/fit.ts';
 import type { TakenVariant } from '../../runtime/records.ts';
+import type { Placement } from '../../runtime/residency/placement.ts';
 import type { PoolPlan, WarmSample } from '../../runtime/residency/pool-plan.ts';
 import { HANDLER_PATH } from '../bundle/bundle.ts';
 import { warmInputPaths } from '../bundle/warm-inputs.ts';
 import type { ManifestGolden, ManifestModel } from '../manifest/manifest.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { StoredVersion } from '../store/store.ts';
-import { chooseVariant, type ChosenFile } from './choose-variant.ts';
 import type { GoldenCase } from './golden.ts';
+import { placeModels, type PlacedModel, type PlaceModelsOptions } from './placed-models.ts';
 import { parseWarmSample } from './warm-sample-file.ts';
-
-const SLOT_BYTES = 2 ** 20;
-
-export type HostView = Pick<EngineControl, 'capabilities' | 'devices'>;
 
 export interface VersionPlan {
   readonly function: FunctionVersion;
@@ -33,21 +30,22 @@ export interface VersionPlan {
 export interface ExpectedPool extends WantedPool {
   /** The model's file in the bundle. */
   readonly path: string;
+  readonly placement: Placement;
+  /** Whether there was more than one place, or number of slots, for it. */
+  readonly isChosen: boolean;
   /** Of a model with variants. */
   readonly variant?: TakenVariant;
 }
 
-export interface VersionPlanOptions {
+export interface VersionPlanOptions extends PlaceModelsOptions {
   readonly engine: Pick<EngineControl, 'inspect' | 'capabilities' | 'devices'>;
-  /** Slots of a model whose manifest names none. */
-  readonly slotsDefault: number;
 }
 
 /** Rejects BAD_MODEL naming function, binding and file, or all files where none fits this host. */
 export async function planVersion(stored: StoredVersion, options: VersionPlanOptions): Promise<VersionPlan> {
   const { folder, bundle: { manifest } } = stored;
   const bound: { readonly model: ModelBinding; readonly pool: PoolPlan }[] = [];
-  for (const [binding, model] of Object.entries(manifest.models)) bound.push(await bindModel(stored, binding, model, options));
+  for (const placed of placeModels(stored, options)) bound.push(await bindModel(stored, placed, options.engine));
   return {
     function: { ...declaredVersion(stored), models: bound.map(({ model }) => model) },
     pools: bound.map(({ pool }) => pool),
@@ -56,12 +54,11 @@ export async function planVersion(stored: StoredVersion, options: VersionPlanOpt
 }
 
 /** The pools that a version will ask for, as far as its manifest tells: no model is read. Throws BAD_MODEL where no file fits this host. */
-export function expectedPools(stored: StoredVersion, options: Pick<VersionPlanOptions, 'slotsDefault'> & { readonly engine: HostView }): readonly ExpectedPool[] {
-  return Object.entries(stored.bundle.manifest.models).map(([binding, model]) => {
-    const file = chooseFile(stored, binding, options.engine);
-    const spec = poolSpec(stored, model, { file, slotsDefault: options.slotsDefault });
-    return { binding, path: file.path, key: spec.key, pinned: model.residency === 'pinned', bytes: expectedBytes(stored, file, spec), ...file.taken };
-  });
+export function expectedPools(stored: StoredVersion, options: PlaceModelsOptions): readonly ExpectedPool[] {
+  return placeModels(stored, options).map(({ binding, model, file, spec: { key, device }, placement, placedAs, variant }) => ({
+    binding, path: file, key, device, pinned: model.residency === 'pinned', bytes: placement.bytes, placement, isChosen: placedAs.ask !== undefined,
+    ...(variant === undefined ? {} : { variant }),
+  }));
 }
 
 /** What can be told without a look at the models. */
@@ -70,55 +67,21 @@ export function declaredVersion({ name, version, folder, bundle: { manifest } }:
   return { name, version, handlerFile: join(folder, HANDLER_PATH), routes: manifest.routes.map(parseRoute), vars, secrets, isolates, limits };
 }
 
-async function bindModel(stored: StoredVersion, binding: string, model: ManifestModel, { engine, slotsDefault }: VersionPlanOptions) {
-  const file = chooseFile(stored, binding, engine);
-  const pool = poolSpec(stored, model, { file, slotsDefault });
-  const signature = await inspect(stored, binding, pool, engine);
+async function bindModel(stored: StoredVersion, placed: PlacedModel, engine: Pick<EngineControl, 'inspect'>) {
+  const { binding, model, spec, placement: { bytes }, placedAs, variant } = placed;
+  const signature = await inspect(stored, binding, spec, engine);
   const plan: PoolPlan = {
-    spec: pool,
+    spec,
     function: stored.name,
     binding,
     residency: model.residency,
     ...(model.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: model.idleTimeoutMs }),
-    ...file.taken,
-    bytes: expectedBytes(stored, file, pool),
+    ...(variant === undefined ? {} : { variant }),
+    bytes,
+    placedAs,
     warm: { id: warmId(stored, model), runs: model.warm.runs, samples: (countMax) => readSamples(stored, model, countMax) },
   };
-  return { model: { binding, pool, signature, preload: model.preload }, pool: plan };
-}
-
-interface PlannedFile extends ChosenFile {
-  /** Empty for a model without variants. */
-  readonly taken: { readonly variant?: TakenVariant };
-}
-
-/** Anew at each plan: the host may have changed since the version was deployed. */
-function chooseFile(stored: StoredVersion, binding: string, engine: HostView): PlannedFile {
-  const model = stored.bundle.manifest.models[binding];
-  assert(model !== undefined, `${stored.name} has no model ${binding}`);
-  // The only one that pools are placed on.
-  const devices = engine.devices().filter(({ device }) => device === 'cpu');
-  const { chosen, passed } = chooseVariant(model, { capabilities: engine.capabilities(), devices });
-  const hasVariants = 'variants' in model;
-  if (chosen !== undefined) return { ...chosen, taken: hasVariants ? { variant: { path: chosen.path, passed } } : {} };
-  const [code, what]: [ErrorCode, string] = hasVariants ? ['BAD_MODEL', 'no variant of it fits this host'] : ['LOAD_FAILED', 'it cannot run on this host'];
-  const reasons = passed.map(({ path, reason }) => `${path}: ${reason}`).join('; ');
-  const advice = hasVariants ? '; a last variant without "when", whose backend this host has, would do' : '';
-  throw new PilotlightError(code, `${stored.name}'s model ${binding}: ${what}: ${reasons}${advice}; \`pilotlight doctor\` and \`pilotlight devices\` show what it has`);
-}
-
-function poolSpec(stored: StoredVersion, model: ManifestModel, { file: { path, backend }, slotsDefault }: { readonly file: ChosenFile; readonly slotsDefault: number }): PoolSpec {
-  const file = stored.bundle.files[path];
-  assert(file !== undefined, `${path} of ${stored.name} is not among the bundle's files`);
-  const made = { backend, device: 'cpu', slots: model.slots ?? slotsDefault, threads: model.threads, queue: model.queue } as const;
-  const { max, timeoutMs } = model.queue;
-  const identity = [file.sha256, made.backend, made.device, made.slots, made.threads, max, timeoutMs];
-  return { key: createHash('sha256').update(identity.join(' ')).digest('hex').slice(0, 16), path: join(stored.folder, path), ...made };
-}
-
-/** A model's file is about its weights; each slot adds at least one block of the engine's arena. Measured once it is loaded. */
-function expectedBytes({ bundle }: StoredVersion, { path }: ChosenFile, { slots }: PoolSpec): number {
-  return (bundle.files[path]?.bytes ?? 0) + slots * SLOT_BYTES;
+  return { model: { binding, pool: spec, signature, preload: model.preload }, pool: plan };
 }
 
 async function inspect(stored: StoredVersion, binding: string, pool: PoolSpec, engine: Pick<EngineControl, 'inspect'>): Promise<Signature> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { planFit, type FitPlan, type FitSnapshot, type PresentPool, type WantedPool } from './fit.ts';
 
-const want = (key: string, bytes: number, more: Partial<WantedPool> = {}): WantedPool => ({ key, binding: key.toUpperCase(), bytes, pinned: false, ...more });
+const want = (key: string, bytes: number, more: Partial<WantedPool> = {}): WantedPool => ({ key, device: 'cpu', binding: key.toUpperCase(), bytes, pinned: false, ...more });
 const other = (key: string, bytes: number, more: Partial<PresentPool> = {}): PresentPool =>
   ({ key, name: `${key}'s model`, bytes, loadMs: bytes * 100, pinned: false, stays: true, ...more });
 const own = (key: string, bytes: number, more: Partial<PresentPool> = {}): PresentPool => other(key, bytes, { stays: false, ...more });
@@ -25,17 +25,17 @@ const CASES: readonly (readonly [string, Partial<FitSnapshot>, FitPlan])[] = [
     { kind: 'drain first', pools: ['b\'s model'] }],
   ['versions of a split take turns', { wanted: [want('a', 6)], present: [other('b', 8)], freeBytes: 2 }, { kind: 'evict', pools: ['b\'s model'] }],
   ['a pinned version of a split that stays leaves too little', { wanted: [want('a', 6)], present: [other('b', 8, { pinned: true })], freeBytes: 2 },
-    { kind: 'reject', what: 'A', needBytes: 6, haveBytes: 2, pinned: ['b\'s model'] }],
-  ['larger than the device', { wanted: [want('a', 11)] }, { kind: 'reject', what: 'A', needBytes: 11, haveBytes: 10, pinned: [] }],
+    { kind: 'reject', what: 'A', device: 'cpu', needBytes: 6, haveBytes: 2, pinned: ['b\'s model'] }],
+  ['larger than the device', { wanted: [want('a', 11)] }, { kind: 'reject', what: 'A', device: 'cpu', needBytes: 11, haveBytes: 10, pinned: [] }],
   ['larger than what pinned others leave', { wanted: [want('a', 6)], present: [other('b', 5, { pinned: true })], freeBytes: 5 },
-    { kind: 'reject', what: 'A', needBytes: 6, haveBytes: 5, pinned: ['b\'s model'] }],
+    { kind: 'reject', what: 'A', device: 'cpu', needBytes: 6, haveBytes: 5, pinned: ['b\'s model'] }],
   ['pinned ones that do not fit together', { wanted: [want('a', 6, { pinned: true }), want('b', 5, { pinned: true })], freeBytes: 10 },
-    { kind: 'reject', what: 'A, B', needBytes: 11, haveBytes: 10, pinned: [] }],
+    { kind: 'reject', what: 'A, B', device: 'cpu', needBytes: 11, haveBytes: 10, pinned: [] }],
   ['two that take turns fit', { wanted: [want('a', 6), want('b', 5)], freeBytes: 10 }, { kind: 'evict', pools: [] }],
 ];
 
 describe('fit', () => {
   for (const [title, snapshot, plan] of CASES) {
-    test(title, () => assert.deepEqual(planFit({ wanted: [], present: [], budgetBytes: 10, freeBytes: 0, ...snapshot }), plan));
+    test(title, () => assert.deepEqual(planFit({ device: 'cpu', wanted: [], present: [], budgetBytes: 10, freeBytes: 0, ...snapshot }), plan));
   }
 });

@@ -1,5 +1,6 @@
-// Whether a version's pools have room on their device beside what is there, and what gives way where they have not: told before
+// Whether a version's pools have room on a device beside what is there, and what gives way where they have not: told before
 // a deploy, decided from a snapshot and nothing else.
+import type { DeviceName } from '../engine/port.ts';
 
 export type FitPlan =
   /** All fit: nothing has to go before the new version is warm. */
@@ -12,11 +13,12 @@ export type FitPlan =
    */
   | { readonly kind: 'drain first'; readonly pools: readonly string[]; readonly gapMs?: number }
   /** The new ones do not fit at all: too large for the device, or for what pinned pools of versions that stay leave of it. */
-  | { readonly kind: 'reject'; readonly what: string; readonly needBytes: number; readonly haveBytes: number; readonly pinned: readonly string[] };
+  | { readonly kind: 'reject'; readonly what: string; readonly device: string; readonly needBytes: number; readonly haveBytes: number; readonly pinned: readonly string[] };
 
 /** A pool that the version wants. */
 export interface WantedPool {
   readonly key: string;
+  readonly device: DeviceName;
   readonly binding: string;
   readonly bytes: number;
   readonly pinned: boolean;
@@ -38,6 +40,7 @@ export interface PresentPool {
 }
 
 export interface FitSnapshot {
+  readonly device: string;
   readonly wanted: readonly WantedPool[];
   /** First what is given up first. */
   readonly present: readonly PresentPool[];
@@ -45,7 +48,7 @@ export interface FitSnapshot {
   readonly freeBytes: number;
 }
 
-export function planFit({ wanted, present, budgetBytes, freeBytes }: FitSnapshot): FitPlan {
+export function planFit({ device, wanted, present, budgetBytes, freeBytes }: FitSnapshot): FitPlan {
   const wantedKeys = new Set(wanted.map(({ key }) => key));
   const presentKeys = new Set(present.map(({ key }) => key));
   const beside = present.filter(({ key }) => !wantedKeys.has(key));
@@ -53,9 +56,9 @@ export function planFit({ wanted, present, budgetBytes, freeBytes }: FitSnapshot
   const haveBytes = budgetBytes - bytesOf(immovable);
   const pinned = wanted.filter((pool) => pool.pinned);
   const tooLarge = [...wanted].sort((a, b) => b.bytes - a.bytes).find(({ bytes }) => bytes > haveBytes);
-  if (tooLarge !== undefined) return { kind: 'reject', what: tooLarge.binding, needBytes: tooLarge.bytes, haveBytes, pinned: namesOf(immovable) };
+  if (tooLarge !== undefined) return { kind: 'reject', what: tooLarge.binding, device, needBytes: tooLarge.bytes, haveBytes, pinned: namesOf(immovable) };
   if (bytesOf(pinned) > haveBytes) {
-    return { kind: 'reject', what: pinned.map(({ binding }) => binding).join(', '), needBytes: bytesOf(pinned), haveBytes, pinned: namesOf(immovable) };
+    return { kind: 'reject', what: pinned.map(({ binding }) => binding).join(', '), device, needBytes: bytesOf(pinned), haveBytes, pinned: namesOf(immovable) };
   }
   const missing = wanted.filter(({ key }) => !presentKeys.has(key));
   const missingBytes = bytesOf(missing) - freeBytes;

@@ -2,12 +2,14 @@
 // then it is open. A load that fails gives all back.
 import type { Clock } from '../clock.ts';
 import { totalBytes } from '../engine/pool-memory.ts';
-import type { DeviceBudget, EngineControl } from '../engine/port.ts';
+import type { DeviceBudget, EngineControl, PoolMemory } from '../engine/port.ts';
 import { assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
+import { fitTogether } from './fit-together.ts';
 import { planFit, type FitPlan, type WantedPool } from './fit.ts';
 import { IdleWatch, type IdlePool } from './idle-watch.ts';
 import { Ledger, type LedgerView } from './ledger.ts';
+import type { PlacementBook } from './placement-book.ts';
 import type { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
@@ -27,6 +29,8 @@ export interface PoolLoaderOptions {
   readonly orderRule?: OrderRule;
   readonly pools: ReadonlyMap<string, Pool>;
   readonly costs: PoolCosts;
+  /** Told what each pool was measured to hold. */
+  readonly book: PlacementBook;
   readonly onLoad: (record: LoadRecord) => void;
   readonly onEvict: (record: EvictionRecord) => void;
   readonly onThrash: (device: string, thrashing: boolean) => void;
@@ -94,11 +98,13 @@ export class PoolLoader {
     });
   }
 
+  /** Each on its own device. */
   fit(leaving: ReadonlySet<string>, wanted: readonly WantedPool[]): FitPlan {
+    return fitTogether([...this.#devices.values()].map((device) => this.#fitOn(device, leaving, wanted.filter((one) => one.device === device.ledger.device))));
+  }
+
+  #fitOn({ ledger, order }: Device, leaving: ReadonlySet<string>, wanted: readonly WantedPool[]): FitPlan {
     const { pools, costs } = this.#options;
-    const device = this.#devices.get('cpu');
-    assert(device !== undefined, 'there is no budget for the CPU');
-    const { ledger, order } = device;
     const present = [...order.leastFirst()].flatMap((key) => {
       const pool = pools.get(key);
       if (pool === undefined) return [];
@@ -108,7 +114,7 @@ export class PoolLoader {
       const { bytes = one.bytes, loadMs = 0 } = costs.of(one.key) ?? {};
       return { ...one, bytes, ...(loadMs > 0 ? { loadMs } : {}) };
     });
-    return planFit({ wanted: measured, present, budgetBytes: ledger.budgetBytes, freeBytes: ledger.freeBytes });
+    return planFit({ device: ledger.device, wanted: measured, present, budgetBytes: ledger.budgetBytes, freeBytes: ledger.freeBytes });
   }
 
   /** Other versions declare it than before: they may pin it, or do no longer. */
@@ -156,7 +162,9 @@ export class PoolLoader {
   async unload(pool: Pool): Promise<void> {
     const { ledger, order, room } = this.#device(pool.plan);
     move(pool, 'unloading');
-    this.#options.costs.learn(pool.key, { bytes: Math.max(totalBytes(this.#options.engine.statsOf(pool.key).memory), ledger.bytesOf(pool.key)) });
+    const { memory } = this.#options.engine.statsOf(pool.key);
+    this.#options.costs.learn(pool.key, { bytes: Math.max(totalBytes(memory), ledger.bytesOf(pool.key)) });
+    this.#measured(pool.plan, memory);
     const place = order.take(pool.key);
     if (pool.repairing !== undefined) pool.place = place;
     this.#notePinned(pool);
@@ -191,6 +199,7 @@ export class PoolLoader {
       const { memory } = engine.statsOf(key);
       const bytes = totalBytes(memory);
       costs.learn(key, { bytes });
+      this.#measured(plan, memory);
       if (bytes > ledger.bytesOf(key) + ledger.freeBytes) {
         // The estimate was too low: it opens only if others make room for what it really holds.
         ledger.release(key);
@@ -203,6 +212,10 @@ export class PoolLoader {
       throw error;
     }
     pool.signature = loaded.signature;
+  }
+
+  #measured({ spec: { backend, device, slots }, placedAs }: PoolPlan, memory: PoolMemory): void {
+    if (placedAs !== undefined) this.#options.book.measured({ model: placedAs.model, backend, device }, slots, memory);
   }
 
   #replacedBy({ inPlaceOf }: LoadOrder): NeedOptions['replaces'] {

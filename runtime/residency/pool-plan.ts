@@ -2,6 +2,7 @@
 import type { PoolSpec } from '../engine/port.ts';
 import type { Tensors } from '../engine/tensor.ts';
 import type { TakenVariant } from '../records.ts';
+import type { PlacedAs } from './placement-book.ts';
 
 /** One input set to warm with, and what must come out if the manifest's author said so. */
 export interface WarmSample {
@@ -26,6 +27,8 @@ export interface PoolPlan {
   readonly variant?: TakenVariant;
   /** What it is expected to hold before it was ever measured. */
   readonly bytes: number;
+  /** Left out: neither its place nor its size is remembered. */
+  readonly placedAs?: PlacedAs;
   readonly warm: {
     /** Names the samples and runs: a pool that was warmed with them once while it is loaded need not be again. */
     readonly id: string;

@@ -7,6 +7,8 @@ import { PilotlightError, assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, RepairRecord, RunVariant, Start, TakenVariant, WarmRecord } from '../records.ts';
 import { backOffMs } from './back-off.ts';
 import type { FitPlan, WantedPool } from './fit.ts';
+import type { Placement } from './placement.ts';
+import { PlacementBook } from './placement-book.ts';
 import { PoolChecks, type Rebuilt } from './pool-checks.ts';
 import { troubleOf, type PoolTrouble } from './pool-trouble.ts';
 import { PoolLoader, type DeviceState } from './pool-loader.ts';
@@ -15,6 +17,7 @@ import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isAheadOfRequests, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
 import type { OrderRule } from './use-order.ts';
 import { waitAtMost } from './wait-at-most.ts';
+import { placeWanted, type WantedPlace } from './wanted-place.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Why a pool is wanted, and by whom. */
@@ -74,6 +77,8 @@ export interface Residency {
   forget(versionId: string): Promise<void>;
   pools(): readonly PoolView[];
   devices(): readonly DeviceState[];
+  /** Where the pools of a version of the function would be put, and with how many slots; one for each, in their order. */
+  place(functionName: string, wanted: readonly WantedPlace[]): readonly Placement[];
   /** What these versions have on the devices, pinned ones first: what has to come back when they shall be as they were. */
   residentOf(versionIds: readonly string[]): readonly PoolPlan[];
   /** Whether these pools would have room beside what is there now. `leaving`: `name@version` of those that they come in the place of. */
@@ -87,6 +92,8 @@ export interface ResidencyOptions {
   readonly loadWaitersMax: number;
   readonly loadTimeoutMs: number;
   readonly devices: readonly DeviceBudget[];
+  /** Left out: places and sizes are forgotten with the process. */
+  readonly book?: PlacementBook;
   /** A pool that was loaded is not given up before this time has passed. */
   readonly residencyMinMs: number;
   /** What is known of pools from before; left out: nothing. */
@@ -116,10 +123,15 @@ export class PoolResidency implements Residency {
   readonly #pools = new Map<string, Pool>();
   readonly #loader: PoolLoader;
   readonly #checks: PoolChecks;
+  readonly #book: PlacementBook;
+  readonly #costs: PoolCosts;
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
-    this.#loader = new PoolLoader({ costs: new PoolCosts(), ...options, onEvict: options.onEvict ?? (() => {}), onThrash: options.onThrash ?? (() => {}), pools: this.#pools });
+    this.#book = options.book ?? new PlacementBook();
+    this.#costs = options.costs ?? new PoolCosts();
+    const { onEvict = () => {}, onThrash = () => {} } = options;
+    this.#loader = new PoolLoader({ ...options, costs: this.#costs, book: this.#book, onEvict, onThrash, pools: this.#pools });
     const { checkEveryMs = 0, onRepair = () => {}, onHung = () => {} } = options;
     this.#checks = new PoolChecks({
       ...options, everyMs: checkEveryMs, onRepair, onHung, pools: this.#pools, rebuild: (pool, plan, fault) => this.#rebuild(pool, plan, fault),
@@ -134,6 +146,7 @@ export class PoolResidency implements Residency {
       pool.plan = newestPlan(pool);
       this.#pools.set(key, pool);
       this.#loader.redeclared(pool);
+      if (plan.placedAs?.ask !== undefined) this.#book.put(plan.placedAs.ask, plan.spec);
     }
     this.#options.onClaim?.(versionId, plans.map(({ spec }) => spec.key));
   }
@@ -159,8 +172,9 @@ export class PoolResidency implements Residency {
 
   async forget(versionId: string): Promise<void> {
     this.#options.onClaim?.(versionId, []);
-    const left = [...this.#pools.values()].filter((pool) => pool.plans.delete(versionId));
+    const left = [...this.#pools.values()].filter((pool) => pool.plans.has(versionId));
     for (const pool of left) {
+      this.#withdraw(pool, versionId);
       pool.plan = newestPlan(pool);
       this.#loader.redeclared(pool);
     }
@@ -195,6 +209,10 @@ export class PoolResidency implements Residency {
     return this.#loader.devices();
   }
 
+  place(functionName: string, wanted: readonly WantedPlace[]): readonly Placement[] {
+    return placeWanted(functionName, wanted, { budgets: this.#options.devices, pools: this.#pools, book: this.#book, costs: this.#costs });
+  }
+
   residentOf(versionIds: readonly string[]): readonly PoolPlan[] {
     const plans = [...this.#pools.values()].filter(({ state }) => state === 'resident').flatMap(({ plans: all }) => versionIds.flatMap((id) => all.get(id) ?? []).slice(0, 1));
     return [...plans.filter(({ residency }) => residency === 'pinned'), ...plans.filter(({ residency }) => residency !== 'pinned')];
@@ -205,11 +223,17 @@ export class PoolResidency implements Residency {
   }
 
   /** Statistics of loaded pools under the names that people know them by. */
-  namedStats(): readonly { readonly function: string; readonly binding: string; readonly stats: PoolStats }[] {
+  namedStats(): readonly { readonly function: string; readonly binding: string; readonly device: string; readonly stats: PoolStats }[] {
     return this.#options.engine.stats().flatMap((stats) => {
       const plan = this.#pools.get(stats.key)?.plan;
-      return plan === undefined ? [] : [{ function: plan.function, binding: plan.binding, stats }];
+      return plan === undefined ? [] : [{ function: plan.function, binding: plan.binding, device: plan.spec.device, stats }];
     });
+  }
+
+  #withdraw(pool: Pool, versionId: string): void {
+    const ask = pool.plans.get(versionId)?.placedAs?.ask;
+    pool.plans.delete(versionId);
+    if (ask !== undefined && [...pool.plans.values()].every(({ placedAs }) => placedAs?.ask !== ask)) this.#book.forget(ask);
   }
 
   /** A sample that fails is its own version's fault: the pool stays for the others. */

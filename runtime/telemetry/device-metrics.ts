@@ -27,7 +27,8 @@ export function deviceFamilies(devices: readonly DeviceLedger[], pools: readonly
 }
 
 function heldPoints(pool: NamedPoolStats): readonly Point[] {
-  return MEMORY_PARTS.map((part) => ({ labels: { ...labelsOf(pool), [A.state]: part.slice(0, -'Bytes'.length) }, value: pool.stats.memory[part] }));
+  const labels = { ...labelsOf(pool), [A.device]: pool.device };
+  return MEMORY_PARTS.map((part) => ({ labels: { ...labels, [A.state]: part.slice(0, -'Bytes'.length) }, value: pool.stats.memory[part] }));
 }
 
 function ledgerPoints({ device, reservedBytes, freeBytes }: DeviceLedger): readonly Point[] {

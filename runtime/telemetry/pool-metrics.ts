@@ -7,6 +7,7 @@ import { ATTRIBUTES as A, METRICS } from './names.ts';
 export interface NamedPoolStats {
   readonly function: string;
   readonly binding: string;
+  readonly device: string;
   readonly stats: PoolStats;
 }
 

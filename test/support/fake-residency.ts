@@ -1,10 +1,15 @@
 // Residency without an engine: it counts which versions claim which pools and which of those are resident. Each pool takes one place.
+import type { DeviceBudget } from '../../runtime/engine/port.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import type { LoadRecord } from '../../runtime/records.ts';
 import { planFit, type FitPlan, type WantedPool } from '../../runtime/residency/fit.ts';
 import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
+import type { Placement } from '../../runtime/residency/placement.ts';
+import { PlacementBook } from '../../runtime/residency/placement-book.ts';
 import type { PoolTrouble } from '../../runtime/residency/pool-trouble.ts';
+import { PoolCosts } from '../../runtime/residency/pool-costs.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
+import { placeWanted, type WantedPlace } from '../../runtime/residency/wanted-place.ts';
 import type { Ask, Ensured, PoolView, Residency } from '../../runtime/residency/residency.ts';
 
 /** Of each load. */
@@ -26,6 +31,7 @@ export class FakeResidency implements Residency {
   readonly troubles = new Map<string, PoolTrouble>();
   /** By version id and pool key. */
   readonly #plans = new Map<string, PoolPlan>();
+  budgets: readonly DeviceBudget[] = [{ device: 'cpu', budgetBytes: 2 ** 30 }];
 
   declare(versionId: string, pools: readonly PoolPlan[]): void {
     for (const plan of pools) {
@@ -73,7 +79,11 @@ export class FakeResidency implements Residency {
     const budgetBytes = this.expectedPlaces ?? this.places;
     const present = [...this.resident].map((key) => (
       { key, name: key, bytes: 1, loadMs: LOAD_MS, pinned: this.#isPinned(key), stays: !this.#isOnlyOf(key, leaving) }));
-    return planFit({ wanted: wanted.map((pool) => ({ ...pool, bytes: 1 })), present, budgetBytes, freeBytes: budgetBytes - present.length });
+    return planFit({ device: 'cpu', wanted: wanted.map((pool) => ({ ...pool, bytes: 1 })), present, budgetBytes, freeBytes: budgetBytes - present.length });
+  }
+
+  place(functionName: string, wanted: readonly WantedPlace[]): readonly Placement[] {
+    return placeWanted(functionName, wanted, { budgets: this.budgets, pools: new Map(), book: new PlacementBook(), costs: new PoolCosts() });
   }
 
   pools(): readonly PoolView[] {

@@ -16,6 +16,7 @@ export function addPools(program: Command, terminal: Terminal): void {
       columns: [
         { title: 'POOL', cell: ({ key }) => key.slice(0, 16) },
         { title: 'STATE', cell: ({ state, pinned }) => (pinned ? `${state}, pinned` : state) },
+        { title: 'DEVICE', cell: ({ device }) => device },
         { title: 'SLOTS', align: 'right', cell: ({ stats }) => String(stats?.slots ?? '-') },
         { title: 'BUSY', align: 'right', cell: ({ stats }) => String(stats?.busy ?? '-') },
         { title: 'WAITING', align: 'right', cell: ({ stats }) => String(stats?.waiting ?? '-') },
