@@ -86,7 +86,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   BAD_MODEL: {
     audience: 'operator',
-    when: 'The engine cannot use the model file: it is no model, is cut short, or has an operator that the engine does not know. Or no variant of the model fits this host.',
+    when: 'The engine cannot use the model file: it is no model, is cut short, or has an operator that the engine does not know. Or the host has no device that the manifest allows, or no variant ' +
+      'of the model fits it.',
     what: 'The text is the engine\'s: export the model again, or for an older operator set. Of variants it has the reason against each: add one without `when`.',
   },
   WARMUP_FAILED: {
@@ -170,7 +171,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   NO_MEMORY: {
     audience: 'caller',
     when: 'A model that is not loaded found no room on its device: pinned models, or such as are in use, hold too much of the budget; ' +
-      'or the system itself had no memory for a load or a run.',
+      'or the device or the system itself had no memory for a load or a run, because other processes have taken it.',
     what: 'Try again after `Retry-After`. If it lasts: a larger budget (setting `devices`), fewer pinned models, fewer slots. `pilotlight pools` and ' +
       '`pilotlight devices` show who holds how much.',
   },
@@ -217,8 +218,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   },
   NEVER_FITS: {
     audience: 'operator',
-    when: 'A model is larger than the budget of its device, or than what pinned models leave of it: those of other functions, and of versions beside which it ' +
-      'shall answer in a split. The text has need and have.',
-    what: 'A larger budget (setting `devices`), fewer pinned models, fewer slots, a smaller model, or a deploy without a split.',
+    when: 'A model is larger than the budget of each device that its manifest allows, or than what pinned models leave of it: those of other functions, and of ' +
+      'versions beside which it shall answer in a split. The text has need and have of each.',
+    what: 'A larger budget (setting `devices`), another `device`, fewer pinned models, fewer slots, a smaller model, or a deploy without a split.',
   },
 };

@@ -74,7 +74,8 @@ export async function planDeploy(parts: RolloutParts, target: Extract<RolloutTar
       removed: wanted.size > 1 ? [] : [...oldRoutes].filter((route) => !manifest.routes.includes(route)),
     },
     pools: pools.map(({ binding, path, bytes, key, variant, placement: { device, slots, slotsBecause, tooLarge } }) => ({
-      binding, path, bytes, device, slots, tooLarge, ...(slotsBecause === undefined ? {} : { slotsBecause }), way: declared.has(key) ? 'shared' : 'load', ...(variant === undefined ? {} : { passed: variant.passed }),
+      binding, path, bytes, device, slots, tooLarge, ...(slotsBecause === undefined ? {} : { slotsBecause }),
+      way: declared.has(key) ? 'shared' : 'load', ...(variant === undefined ? {} : { passed: variant.passed }),
     })),
     isolates: manifest.isolates,
     fit: residency.fit(before.map((share) => share.version).filter((one) => !wanted.has(one)).map((one) => versionId(name, one)), pools),

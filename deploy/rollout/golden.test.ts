@@ -17,7 +17,9 @@ interface Changes extends Partial<GoldenOptions> {
 /** Gives the times in turn to each isolate's requests, the last one for ever. */
 async function send(times: readonly number[], { stepMs = 0, warm = ['POST /digits'], ...changes }: Changes = {}) {
   const bundle = bundleOf('digits', 'x', { isolates: 1, routes: ['/digits'], warm: warm.map((request) => ({ request, expect: { status: 200 } })) });
-  const { function: version, golden } = await planVersion({ name: 'digits', version: '0'.repeat(64), folder: '/none', bundle }, { engine: new FakeEngine(), residency: new FakeResidency(), slotsDefault: 1 });
+  const { function: version, golden } = await planVersion(
+    { name: 'digits', version: '0'.repeat(64), folder: '/none', bundle }, { engine: new FakeEngine(), residency: new FakeResidency(), slotsDefault: 1 },
+  );
   const [dataPlane, clock] = [new FakeDataPlane(), new ManualClock()];
   dataPlane.answer = (_version, isolate) => {
     clock.advance(stepMs);

@@ -10,6 +10,7 @@ import type { Bundle, StoredVersion } from '../store/store.ts';
 import { countOf } from './count-of.ts';
 import { describePlace } from './describe-place.ts';
 import { describeVariant } from './describe-variant.ts';
+import { eachDevice } from './each-device.ts';
 import { sendGolden } from './golden.ts';
 import { readSecrets } from './read-secrets.ts';
 import type { RolloutParts } from './rollout-steps.ts';
@@ -91,11 +92,11 @@ export class IncomingVersion {
     const { pools } = this.#planned();
     using _ = this.#prepare();
     const ensured: Ensured[] = [];
-    for (const pool of pools) {
+    await eachDevice(pools, ({ spec }) => spec.device, async (pool) => {
       const one = await this.#loadPool(pool, inPlaceOf);
       ensured.push(one);
       tell.progress(`${pool.binding} ${describeEnsured(one)}`);
-    }
+    });
     this.#warmRuns = ensured.flatMap(({ load, proof }) => [load?.warm ?? [], proof ?? []]);
     const loads = ensured.filter(({ load }) => load !== undefined);
     return loads.length === 0 ? 'nothing to load' : countOf(loads.length, 'pool');

@@ -139,5 +139,5 @@ function countSlots({ slots, cores }: PlacementAsk, { device, haveBytes, size }:
 }
 
 function amount(bytes: number): string {
-  return bytes < 2 ** 29 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

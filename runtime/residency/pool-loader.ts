@@ -1,20 +1,20 @@
 // Takes one pool to the device and back: room first, then the load, the warm-up, the measured bytes into the ledger, and only
 // then it is open. A load that fails gives all back.
 import type { Clock } from '../clock.ts';
-import { totalBytes } from '../engine/pool-memory.ts';
-import type { DeviceBudget, EngineControl, PoolMemory } from '../engine/port.ts';
+import { NO_BYTES, totalBytes } from '../engine/pool-memory.ts';
+import type { DeviceBudget, EngineControl, LoadedPool, PoolMemory } from '../engine/port.ts';
 import { assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
 import { fitTogether } from './fit-together.ts';
 import { planFit, type FitPlan, type WantedPool } from './fit.ts';
 import { IdleWatch, type IdlePool } from './idle-watch.ts';
 import { Ledger, type LedgerView } from './ledger.ts';
+import { loadWhereRoom } from './load-where-room.ts';
 import type { PlacementBook } from './placement-book.ts';
 import type { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
 import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
-import { takenElsewhere } from './taken-elsewhere.ts';
 import { ThrashWatch } from './thrash.ts';
 import { UseOrder, type OrderRule } from './use-order.ts';
 import { warmUp } from './warm-up.ts';
@@ -189,10 +189,7 @@ export class PoolLoader {
     const known = costs.of(key)?.bytes ?? plan.bytes;
     // One that grew beyond the device by its runs may fit again when it is loaded anew.
     await this.#reserve(pool, plan, known > ledger.budgetBytes ? plan.bytes : known, load);
-    const loaded = await engine.load(plan.spec, load.deadlineMs).catch((error: unknown) => {
-      const device = engine.devices().find((one) => one.device === plan.spec.device);
-      throw takenElsewhere(error, { name: describePool(pool), bytes: ledger.bytesOf(key), device });
-    });
+    const loaded = await this.#loadWhereRoom(pool, plan, load);
     load.steps.push(...loaded.steps);
     try {
       await warmUp(engine, { plan, clock, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });
@@ -212,6 +209,29 @@ export class PoolLoader {
       throw error;
     }
     pool.signature = loaded.signature;
+  }
+
+  #loadWhereRoom(pool: Pool, plan: PoolPlan, load: Bringing): Promise<LoadedPool> {
+    const { ledger, pinned } = this.#device(plan);
+    const pinnedBytes = (): number => [...pinned].reduce((sum, key) => sum + ledger.bytesOf(key), 0);
+    return loadWhereRoom({
+      engine: this.#options.engine, spec: plan.spec, deadlineMs: load.deadlineMs, name: describePool(pool), expectedBytes: ledger.bytesOf(pool.key),
+      books: () => ({
+        reservedBytes: ledger.bytesOf(pool.key), knownBytes: this.#knownBytes(pool, plan), budgetBytes: ledger.budgetBytes, haveBytes: ledger.budgetBytes - pinnedBytes(),
+      }),
+      reserve: async (bytes) => {
+        ledger.release(pool.key);
+        await this.#reserve(pool, plan, bytes, load);
+      },
+      // Nobody knows which part the slots have; with fewer it may fit.
+      onTooLarge: (leastBytes) => this.#measured(plan, { ...NO_BYTES, scratchBytes: leastBytes }),
+    });
+  }
+
+  #knownBytes(pool: Pool, { spec: { backend, device }, placedAs, bytes }: PoolPlan): number | undefined {
+    const { costs, book } = this.#options;
+    const isWeighed = placedAs !== undefined && book.sizeOf({ model: placedAs.model, backend, device }) !== undefined;
+    return costs.of(pool.key)?.bytes ?? (isWeighed ? bytes : undefined);
   }
 
   #measured({ spec: { backend, device, slots }, placedAs }: PoolPlan, memory: PoolMemory): void {

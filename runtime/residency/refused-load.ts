@@ -3,9 +3,9 @@
 
 export interface RefusedLoad {
   /** Reserved for the load that was refused. */
-  readonly bytes: number;
-  /** Whether they were measured before: then somebody else has what is missing. */
-  readonly isKnown: boolean;
+  readonly reservedBytes: number;
+  /** What it was measured to hold before: then somebody else has what is missing. Undefined: it was never loaded. */
+  readonly knownBytes: number | undefined;
   /** What the device has free now. */
   readonly deviceFreeBytes: number;
   readonly budgetBytes: number;
@@ -22,10 +22,10 @@ export type AfterRefusal =
   | { readonly act: 'fail' };
 
 /** Every answer of `again` reserves more than before, at most all that there is: so it ends. */
-export function afterRefusal({ bytes, isKnown, deviceFreeBytes, budgetBytes, haveBytes }: RefusedLoad): AfterRefusal {
-  // It did not fit into what is free, so it is larger than that; how much nobody knows.
-  const wanted = isKnown ? bytes + Math.max(0, bytes - deviceFreeBytes) : Math.max(2 * bytes, 2 * deviceFreeBytes);
+export function afterRefusal({ reservedBytes, knownBytes, deviceFreeBytes, budgetBytes, haveBytes }: RefusedLoad): AfterRefusal {
+  // One that did not fit into what is free is larger than that; how much nobody knows.
+  const wanted = knownBytes === undefined ? 2 * Math.max(reservedBytes, deviceFreeBytes) : knownBytes + Math.max(0, knownBytes - deviceFreeBytes);
   const next = Math.min(wanted, haveBytes);
-  if (next > bytes) return { act: 'again', bytes: next };
-  return !isKnown && deviceFreeBytes >= budgetBytes ? { act: 'never', leastBytes: deviceFreeBytes + 1 } : { act: 'fail' };
+  if (next > reservedBytes) return { act: 'again', bytes: next };
+  return knownBytes === undefined && deviceFreeBytes >= budgetBytes ? { act: 'never', leastBytes: deviceFreeBytes + 1 } : { act: 'fail' };
 }

@@ -17,6 +17,6 @@ export function takenElsewhere(error: unknown, { name, bytes, device }: LoadNeed
   if (!(error instanceof PilotlightError) || error.code !== 'NO_MEMORY' || device === undefined) return error;
   return new PilotlightError('NO_MEMORY',
     `${name} needs about ${mib(bytes)} on ${device.device}, which its budget allows, but ${mib(device.freeBytes)} are free there: others than this host's ` +
-    `models hold the rest, which no unloading here gives back; lower the budget (setting devices) where they stay (${error.message})`,
+    `models, or some that stay, hold the rest; lower the budget (setting devices) where they stay (${error.message})`,
     { cause: error, retryAfterS: error.retryAfterS ?? 1 });
 }

@@ -30,11 +30,11 @@ function setUp() {
     engine, clock: realClock, loadWaitersMax: 100, loadTimeoutMs: 60_000, residencyMinMs: 0, onLoad: (record) => loads.push(record),
     devices: [{ device: 'gpu:0', budgetBytes: TOTAL_BYTES }, { device: 'cpu', budgetBytes: TOTAL_BYTES }],
   });
-  const declare = (key: string, device: DeviceName): void => {
+  const declare = (key: string, device: DeviceName, kind: 'lru' | 'pinned' = 'lru'): void => {
     const path = join(folder, `${key}.fake`);
     writeFileSync(path, fakeModel([`# ${key}`, `device-bytes ${30 * MIB}`]));
     const spec = { key, backend: 'fake', path, device, slots: 1, threads: 1, queue: { max: 1, timeoutMs: 1000 } } as const;
-    residency.declare(`${key}@1`, [{ spec, function: key, binding: 'M', residency: 'lru', bytes: 30 * MIB, warm: { id: 'zeros', runs: 2, samples: async () => [] } }]);
+    residency.declare(`${key}@1`, [{ spec, function: key, binding: 'M', residency: kind, bytes: 30 * MIB, warm: { id: 'zeros', runs: 2, samples: async () => [] } }]);
   };
   const ask = (key: string): Promise<Ensured> => residency.ensure(key, { reason: 'request', function: key, binding: 'M' });
   const freeBytes = (): number | undefined => residency.devices().find(({ device }) => device === 'gpu:0')?.freeBytes;
@@ -44,7 +44,7 @@ function setUp() {
 test('fault 31: memory taken by somebody else fails a load with need and have, for all who wait, by one try, and harms no other; when it is back the next request loads', async () => {
   const { residency, loads, declare, ask, freeBytes } = setUp();
   declare('victim', 'gpu:0');
-  declare('there', 'gpu:0');
+  declare('there', 'gpu:0', 'pinned');
   declare('other', 'cpu');
   await ask('there');
   const before = freeBytes();
