@@ -16,8 +16,8 @@ import { addThree } from '../support/sample-models.ts';
 
 const TIME = { timeout: 120_000 };
 const NOT_SM90 = 'it wants a GPU of compute capability 9.0; fake runs here on cpu';
-/** A run of the ONNX model adds 3 to 1. */
-const BY_ONNX = '4';
+/** A run of the ONNX model adds 3 to 1; the simulated engine answers 90. */
+const [BY_ONNX, BY_SM90] = ['4', '90'];
 
 const folders = new FunctionFolders();
 const store = mkdtempSync(join(tmpdir(), 'pilotlight-variants-'));
@@ -125,4 +125,31 @@ test('where none fits the deploy is refused, with each reason and what would do,
   assert.equal(code, 1);
   assert.ok(err.includes(`BAD_MODEL: picky's model MODEL: no variant of it fits this host: sm90.fake: ${NOT_SM90}; sm10.plan: ${notPlan}; a last variant without "when"`), err);
   assert.equal(await answerOf('picky'), BY_ONNX);
+});
+
+async function restart(...flags: readonly string[]): Promise<void> {
+  host.kill('SIGTERM');
+  await host.ended;
+  host = await RealHost.start({ store, flags });
+}
+
+async function deviceOf(name: string): Promise<string | undefined> {
+  const { pools } = await host.view<{ pools: readonly PoolView[] }>('/v1/pools');
+  return pools.find(({ variants }) => variants.some((one) => one.function.startsWith(`${name}@`)))?.device;
+}
+
+test('a host that got a GPU takes the engine for it at its restart and loads it there alone; without the GPU it takes the other again', TIME, async () => {
+  await host.deploy(folderOf('moving'));
+  assert.deepEqual([await answerOf('moving'), await deviceOf('moving')], [BY_ONNX, 'cpu']);
+  await restart('--simulated-devices', 'gpu:0=2GiB sm 8.0, gpu:1=1GiB sm 9.0');
+  assert.deepEqual([await answerOf('moving'), await deviceOf('moving')], [BY_SM90, 'gpu:1']);
+  const taken = await host.event('variant.taken', 1, ({ version }) => String(version).startsWith('moving@'));
+  assert.equal(taken['path'], 'sm90.fake');
+  const { err } = await host.cli(['deploy', folderOf('arriving')]);
+  assert.ok(err.includes(`MODEL is sm90.fake (not sm10.plan: ${notPlan}, not any.onnx: sm90.fake comes first and fits)`), err);
+  await restart('--simulated-devices', 'gpu:0=2GiB sm 8.0');
+  for (const name of ['moving', 'arriving']) assert.deepEqual([await answerOf(name), await deviceOf(name)], [BY_ONNX, 'cpu']);
+  // There, but not for models.
+  await restart('--simulated-devices', 'gpu:1=1GiB sm 9.0', '--devices', 'cpu=1GiB');
+  assert.deepEqual([await answerOf('moving'), await deviceOf('moving')], [BY_ONNX, 'cpu']);
 });
