@@ -143,7 +143,7 @@ describe('the other commands', () => {
   test('functions and versions print tables, or JSON', async () => {
     await run(['deploy', 'hello']);
     const table = await run(['functions']);
-    assert.match(table.out, /FUNCTION +STATE .*\nhello@[0-9a-f]{8} +serving .* GET \/hello\n$/);
+    assert.match(table.out, /FUNCTION +STATE +READY .*\nhello@[0-9a-f]{8} +serving +yes .* GET \/hello\n$/);
     const { functions } = JSON.parse((await run(['functions', '--json'])).out) as { functions: readonly { name: string }[] };
     assert.deepEqual(functions.map(({ name }) => name), ['hello']);
     assert.match((await run(['versions', 'hello'])).out, /hello@[0-9a-f]{8} .*current/);

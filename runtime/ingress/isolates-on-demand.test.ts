@@ -110,6 +110,8 @@ test('a start that fails is told to all who wait, and not tried again before its
   const again = await fetch(`${host.url}/broken`);
   assert.deepEqual([again.status, (await again.json() as { code: string }).code], [503, 'LOAD_FAILED']);
   assert.equal(host.isolates.length, 1);
+  const { failure } = statusOf(host, 'broken') ?? {};
+  assert.deepEqual([failure?.error.code, (failure?.retryInMs ?? -1) >= 0 && (failure?.retryInMs ?? Infinity) <= 1000], ['LOAD_FAILED', true]);
 });
 
 test('a version whose preparation fails says why, and is prepared anew later', async (context) => {

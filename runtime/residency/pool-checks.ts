@@ -57,6 +57,7 @@ type Verdict = Fault | 'well' | 'unknown';
 const NEVER_SEEN = { runs: 0, failures: 0, failedInRow: 0, slot: 0, repairsInRow: 0, notBeforeMs: 0 };
 
 const LOOK_EVERY_MS = 2_000;
+const LOOK_EVERY_MIN_MS = 50;
 /** A run may take so much longer than the longest of the warm-up, and never less than the minimum: others may use the cores. */
 const LIMIT_FACTOR = 10;
 const LIMIT_MIN_MS = 10_000;
@@ -79,7 +80,7 @@ export class PoolChecks {
   wake(): void {
     const { everyMs } = this.#options;
     if (everyMs === 0 || this.#isChecking || this.#next !== undefined) return;
-    this.#arm(Math.min(LOOK_EVERY_MS, everyMs));
+    this.#arm(lookMs(everyMs));
   }
 
   #arm(delayMs: number): void {
@@ -104,7 +105,7 @@ export class PoolChecks {
       this.#isChecking = false;
     }
     const tookMs = checks.reduce((sum, check) => sum + check.endMs - check.startMs, 0);
-    this.#arm(Math.max(Math.min(LOOK_EVERY_MS, everyMs), REST_FACTOR * tookMs));
+    this.#arm(Math.max(lookMs(everyMs), REST_FACTOR * tookMs));
   }
 
   #candidates(stats: readonly PoolStats[]): readonly CheckedPool[] {
@@ -180,6 +181,10 @@ export class PoolChecks {
     checks.push({ slot, startMs, endMs: clock.nowMs(), ...(typeof verdict === 'string' ? {} : { fault: verdict.text }) });
     return verdict;
   }
+}
+
+function lookMs(everyMs: number): number {
+  return Math.max(LOOK_EVERY_MIN_MS, Math.min(LOOK_EVERY_MS, everyMs));
 }
 
 /** Resident, and nobody is about to unload it. */

@@ -121,6 +121,7 @@ test('fault 30: a failing load is 503 with Retry-After for each who waited, once
   assert.deepEqual([told?.ready, told?.state, (told?.retryInS ?? 9) <= 1], [false, 'serving', true]);
   assert.match(told?.reason ?? '', /failing's model MODEL failed to load \(LOAD_FAILED: .*no luck/);
   assert.equal(functions.find(({ name }) => name === 'fifty')?.ready, true);
+  assert.match((await host.here(['functions'])).out, /failing@\S+ +serving +no, (tried in 1 s|next request tries) .* failing's model MODEL failed to load/);
   await until(async () => {
     await ask('/failing');
     return await failures() === 2 ? true : undefined;
