@@ -211,8 +211,6 @@ function assertWhole(host: Host, operation: string): void {
     assert.ok(host.dataPlane.running.has(id), `${operation}: ${id} does not run`);
     const keys = [...host.residency.declared].filter(([, ids]) => ids.has(id)).map(([key]) => key);
     const isWarm = keys.every((key) => host.residency.resident.has(key));
-    // An unpinned model of the old version may be evicted for one of the new, as for any other; its callers load it again.
-    const isPinned = host.residency.pools().some(({ key, pinned: isIt }) => isIt && keys.includes(key));
-    assert.ok(isWarm || host.dataPlane.paused.has('digits') || !isPinned, `${operation}: ${id} is asked without its models`);
+    assert.ok(isWarm || host.dataPlane.paused.has('digits'), `${operation}: ${id} is asked without its models`);
   }
 }

@@ -4,7 +4,7 @@ import { PilotlightError, assert } from '../../runtime/errors.ts';
 import { versionLabel, type FunctionVersion } from '../../runtime/function.ts';
 import type { WarmRecord } from '../../runtime/records.ts';
 import type { PoolPlan } from '../../runtime/residency/pool-plan.ts';
-import type { Ensured } from '../../runtime/residency/residency.ts';
+import type { Ask, Ensured } from '../../runtime/residency/residency.ts';
 import { parseRoute } from '../manifest/route.ts';
 import type { Bundle, StoredVersion } from '../store/store.ts';
 import { countOf } from './count-of.ts';
@@ -87,13 +87,13 @@ export class IncomingVersion {
     return [`${countOf(keys.size - shared, 'pool')} to load, ${shared} resident already`, ...variants, ...places].join('; ');
   }
 
-  /** `inPlaceOf`: version ids of those whose models give way. */
-  async load(tell: StepTeller, inPlaceOf: readonly string[]): Promise<string> {
+  /** Either the models of other versions, by their ids, give way to these, or they stay whatever happens. */
+  async load(tell: StepTeller, others: Pick<Ask, 'inPlaceOf' | 'beside'>): Promise<string> {
     const { pools } = this.#planned();
     using _ = this.#prepare();
     const ensured: Ensured[] = [];
     await eachDevice(pools, ({ spec }) => spec.device, async (pool) => {
-      const one = await this.#loadPool(pool, inPlaceOf);
+      const one = await this.#loadPool(pool, others);
       ensured.push(one);
       tell.progress(`${pool.binding} ${describeEnsured(one)}`);
     });
@@ -102,11 +102,11 @@ export class IncomingVersion {
     return loads.length === 0 ? 'nothing to load' : countOf(loads.length, 'pool');
   }
 
-  async #loadPool(pool: PoolPlan, inPlaceOf: readonly string[]): Promise<Ensured> {
+  async #loadPool(pool: PoolPlan, others: Pick<Ask, 'inPlaceOf' | 'beside'>): Promise<Ensured> {
     const { spec, function: name, binding } = pool;
     const { residency, clock, signal } = this.#parts;
     const { initTimeoutMs } = this.#planned().function.limits;
-    const loading = residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs: initTimeoutMs, provenBy: pool, inPlaceOf });
+    const loading = residency.ensure(spec.key, { reason: 'deploy', function: name, binding, timeoutMs: initTimeoutMs, provenBy: pool, ...others });
     return within(loading, {
       clock, signal, limitMs: initTimeoutMs,
       late: () => new PilotlightError('WARMUP_FAILED',

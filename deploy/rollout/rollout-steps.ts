@@ -103,7 +103,7 @@ export class RolloutSteps {
     store: () => this.#each((one) => one.store()),
     plan: () => this.#plan(),
     release: (tell) => this.#gap.begin({ leaving: this.#leaving(), expectedMs: this.#expectedGapMs() }, tell),
-    load: (tell) => this.#each((one) => one.load(tell, this.#manner === 'drain first' ? this.#leavingIds() : [])),
+    load: (tell) => this.#each((one) => one.load(tell, this.#manner === 'drain first' ? { inPlaceOf: this.#leavingIds() } : { beside: this.#leavingIds() })),
     warm: () => this.#each((one) => one.warm()),
     isolates: () => this.#each((one) => one.startIsolates()),
     golden: (tell) => this.#each((one) => one.golden(tell)),

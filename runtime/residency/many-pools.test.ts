@@ -83,6 +83,16 @@ describe('many pools on little memory', () => {
     assert.deepEqual([...engine.loaded], ['other', 'next', 'more']);
   });
 
+  test('what a load is beside is not given up for it: others are, or it is refused', async () => {
+    const { engine, residency, use } = setUp({ budgetMib: 2, pools: { old: { mib: 1 }, other: { mib: 1 }, next: { mib: 1 }, more: { mib: 2 } } });
+    for (const key of ['old', 'other']) await use(key);
+    await residency.ensure('next', { reason: 'deploy', function: 'next', binding: 'M', beside: ['old@1'] });
+    assert.deepEqual([...engine.loaded], ['old', 'next']);
+    const refused = residency.ensure('more', { reason: 'deploy', function: 'more', binding: 'M', beside: ['old@1'] });
+    await assert.rejects(refused, { code: 'NO_MEMORY', message: /the models beside which it is loaded, and pinned ones, hold too much/ });
+    assert.deepEqual([...engine.loaded], ['old', 'next']);
+  });
+
   test('a held one is waited for, and nothing is given up when it is not let go', async () => {
     const { engine, clock, residency, use } = setUp({ budgetMib: 1, pools: { old: { mib: 1, residency: 'pinned' }, next: { mib: 1 } } });
     await use('old');

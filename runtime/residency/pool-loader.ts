@@ -53,13 +53,15 @@ export interface LoadOrder {
   readonly timeoutMs: number;
   /** Pools of these versions alone go first. */
   readonly inPlaceOf: ReadonlySet<string>;
+  /** Pools of these versions alone are not given up for it. */
+  readonly beside: ReadonlySet<string>;
   readonly onWarm: (record: WarmRecord) => void;
 }
 
 interface Bringing {
   readonly deadlineMs: number;
   readonly from: NeedOptions['from'];
-  readonly replaces: NeedOptions['replaces'];
+  readonly regard: NeedOptions['regard'];
   readonly steps: LoadRecord['steps'][number][];
   readonly onRun: (record: WarmRecord) => void;
 }
@@ -141,7 +143,7 @@ export class PoolLoader {
     };
     try {
       const from = isAheadOfRequests(reason) ? 'free' : 'others';
-      await this.#bring(pool, order, { deadlineMs: startMs + order.timeoutMs, from, replaces: this.#replacedBy(order), steps, onRun });
+      await this.#bring(pool, order, { deadlineMs: startMs + order.timeoutMs, from, regard: this.#regardOf(order), steps, onRun });
       const record = { ...told, endMs: clock.nowMs(), ...past() };
       this.#settle(pool, plan, record);
       onLoad(record);
@@ -213,7 +215,7 @@ export class PoolLoader {
 
   #loadWhereRoom(pool: Pool, plan: PoolPlan, load: Bringing): Promise<LoadedPool> {
     const { ledger, pinned } = this.#device(plan);
-    const pinnedBytes = (): number => [...pinned].reduce((sum, key) => sum + ledger.bytesOf(key), 0);
+    const pinnedBytes = (): number => [...pinned].reduce((sum, key) => (load.regard?.(key) === 'replaced' ? sum : sum + ledger.bytesOf(key)), 0);
     return loadWhereRoom({
       engine: this.#options.engine, spec: plan.spec, deadlineMs: load.deadlineMs, name: describePool(pool), expectedBytes: ledger.bytesOf(pool.key),
       books: () => ({
@@ -238,18 +240,19 @@ export class PoolLoader {
     if (placedAs !== undefined) this.#options.book.measured({ model: placedAs.model, backend, device }, slots, memory);
   }
 
-  #replacedBy({ inPlaceOf }: LoadOrder): NeedOptions['replaces'] {
-    if (inPlaceOf.size === 0) return undefined;
+  #regardOf({ inPlaceOf, beside }: LoadOrder): NeedOptions['regard'] {
+    if (inPlaceOf.size === 0 && beside.size === 0) return undefined;
     return (key) => {
       const pool = this.#options.pools.get(key);
-      return pool !== undefined && isOnlyOf(pool, inPlaceOf);
+      if (pool === undefined) return 'any';
+      return isOnlyOf(pool, inPlaceOf) ? 'replaced' : isOnlyOf(pool, beside) ? 'spared' : 'any';
     };
   }
 
-  async #reserve(pool: Pool, plan: PoolPlan, bytes: number, { deadlineMs, steps, from, replaces }: Bringing): Promise<void> {
+  async #reserve(pool: Pool, plan: PoolPlan, bytes: number, { deadlineMs, steps, from, regard }: Bringing): Promise<void> {
     const { clock } = this.#options;
     const startMs = clock.nowMs();
-    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from, replaces });
+    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from, regard });
     if (clock.nowMs() > startMs || this.#evictedFor.has(pool.key)) steps.push({ name: 'room', startMs, endMs: clock.nowMs() });
   }
 

@@ -87,7 +87,7 @@ export function isOrphan(pool: Pool): boolean {
 
 /** Whether nobody but these versions declares it. */
 export function isOnlyOf({ plans }: Pool, versionIds: ReadonlySet<string>): boolean {
-  return [...plans.keys()].every((id) => versionIds.has(id));
+  return plans.size > 0 && [...plans.keys()].every((id) => versionIds.has(id));
 }
 
 export function newestPlan(pool: Pool): PoolPlan {

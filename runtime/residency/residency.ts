@@ -34,6 +34,8 @@ export interface Ask {
   readonly provenBy?: PoolPlan;
   /** `name@version` of those that make room for it: what nobody else declares goes first, also what is pinned or fresh. */
   readonly inPlaceOf?: readonly string[];
+  /** `name@version` of those beside which it is loaded: what nobody else declares is not given up for it. */
+  readonly beside?: readonly string[];
 }
 
 export interface Ensured {
@@ -293,9 +295,9 @@ export class PoolResidency implements Residency {
 
   async #load(pool: Pool, ask: Ask, loadId: string): Promise<LoadRecord> {
     const { loadTimeoutMs } = this.#options;
-    const { reason, function: name, binding, timeoutMs = loadTimeoutMs, inPlaceOf = [], onWarm = () => {} } = ask;
+    const { reason, function: name, binding, timeoutMs = loadTimeoutMs, inPlaceOf = [], beside = [], onWarm = () => {} } = ask;
     try {
-      const order = { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, inPlaceOf: new Set(inPlaceOf), onWarm };
+      const order = { loadId, plan: planFor(pool, ask), reason, function: name, binding, timeoutMs, inPlaceOf: new Set(inPlaceOf), beside: new Set(beside), onWarm };
       const record = await this.#loader.load(pool, order);
       this.#checks.wake();
       return record;

@@ -33,7 +33,7 @@ interface Need {
   readonly bytes: number;
   readonly name: string;
   readonly from: NeedOptions['from'];
-  readonly replaces: NeedOptions['replaces'];
+  readonly regard: NeedOptions['regard'];
   readonly late: Timer;
   readonly grant: () => void;
   readonly refuse: (error: PilotlightError) => void;
@@ -50,15 +50,19 @@ export interface NeedOptions {
   readonly limitMs: number;
   /** `free`: nothing is given up for it. */
   readonly from: 'free' | 'others';
-  /** What it comes in the place of goes before all others, also what is pinned or fresh. */
-  readonly replaces?: ((key: string) => boolean) | undefined;
+  /** How it stands to others. Left out: to all as to any. */
+  readonly regard?: ((key: string) => Regard) | undefined;
 }
+
+/** `replaced`: it comes in the place of this one, which goes before all others, also when it is pinned or fresh. `spared`: it comes beside this one. */
+export type Regard = 'replaced' | 'spared' | 'any';
 
 /** A handler may hold a lease for ever; its room is not waited for that long. */
 const HOLDERS_WAIT_MS = 10_000;
 /** Handlers say nothing when they let a pool go: it is tried again this often. */
 const HOLDERS_RETRY_MS = 20;
 const RETRY_AFTER_S = 1;
+const BESIDE = 'the models beside which it is loaded, and pinned ones, hold too much; unpin one or raise the budget (setting devices)';
 const PINNED = 'pinned models hold too much; unpin one or raise the budget (setting devices)';
 
 export class DeviceRoom {
@@ -73,10 +77,10 @@ export class DeviceRoom {
   }
 
   /** Resolves when the bytes are reserved in the ledger. Rejects NEVER_FITS, and NO_MEMORY when nothing lets go within the limit. */
-  make(key: string, { bytes, name, limitMs, from, replaces }: NeedOptions): Promise<void> {
+  make(key: string, { bytes, name, limitMs, from, regard }: NeedOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const late = this.#options.clock.after(limitMs, () => this.#refuse(need, this.#full(need, `its turn did not come within ${Math.round(limitMs)} ms`)));
-      const need: Need = { key, bytes, name, from, replaces, late, grant: resolve, refuse: reject, state: 'waiting', heldSinceMs: undefined };
+      const need: Need = { key, bytes, name, from, regard, late, grant: resolve, refuse: reject, state: 'waiting', heldSinceMs: undefined };
       this.#needs.push(need);
       this.changed();
     });
@@ -115,7 +119,7 @@ export class DeviceRoom {
     while (need.state === 'waiting') {
       const decision = this.#decide(need, busy);
       if (decision.act === 'take') this.#grant(need);
-      else if (decision.act === 'refuse') this.#refuse(need, decision.because === 'size' ? this.#neverFits(need) : this.#full(need, PINNED));
+      else if (decision.act === 'refuse') this.#refuse(need, decision.because === 'size' ? this.#neverFits(need) : this.#full(need, need.regard === undefined ? PINNED : BESIDE));
       else if (need.from === 'free') this.#refuse(need, this.#full(need, 'nothing is given up for it'));
       else if (decision.act === 'wait' && !this.#isHeldTooLong(need, decision)) return decision;
       else if (decision.act === 'wait') this.#refuse(need, this.#full(need, `nobody let go of the rest within ${HOLDERS_WAIT_MS} ms`));
@@ -130,22 +134,29 @@ export class DeviceRoom {
     return need.heldSinceMs !== undefined && nowMs - need.heldSinceMs >= HOLDERS_WAIT_MS;
   }
 
-  #decide({ bytes, replaces }: Need, busy: ReadonlySet<string>): RoomDecision {
+  #decide({ bytes, regard }: Need, busy: ReadonlySet<string>): RoomDecision {
     const { ledger, tenants } = this.#options;
     tenants.refresh();
     const { freeBytes, budgetBytes, reservedBytes } = ledger;
-    const pinnedBytes = [...tenants.pinned()].reduce((sum, key) => (replaces?.(key) === true ? sum : sum + ledger.bytesOf(key)), 0);
-    return decideRoom({ needBytes: bytes, freeBytes, budgetBytes, pinnedBytes, loadingBytes: reservedBytes, candidates: this.#candidates(busy, replaces) });
+    const pinnedBytes = this.#immovable(regard).reduce((sum, key) => sum + ledger.bytesOf(key), 0);
+    return decideRoom({ needBytes: bytes, freeBytes, budgetBytes, pinnedBytes, loadingBytes: reservedBytes, candidates: this.#candidates(busy, regard) });
   }
 
-  *#candidates(busy: ReadonlySet<string>, replaces: Need['replaces']): Generator<Candidate> {
+  #immovable(regard: Need['regard']): readonly string[] {
+    const { order, tenants } = this.#options;
+    const pinned = new Set(tenants.pinned());
+    if (regard === undefined) return [...pinned];
+    return [...order.leastFirst()].filter((key) => regard(key) === 'spared' || (pinned.has(key) && regard(key) === 'any'));
+  }
+
+  *#candidates(busy: ReadonlySet<string>, regard: Need['regard']): Generator<Candidate> {
     const { ledger, order, tenants, clock } = this.#options;
     const nowMs = clock.nowMs();
-    const replaced = replaces === undefined ? [] : [...order.leastFirst()].filter(replaces);
+    const replaced = regard === undefined ? [] : [...order.leastFirst()].filter((key) => regard(key) === 'replaced');
     for (const key of replaced) yield { key, bytes: ledger.bytesOf(key), ...(busy.has(key) ? { stays: 'held' } : {}) };
     for (const key of order.leastFirst()) {
       const { pinned, freshUntilMs } = tenants.tenancy(key);
-      if (pinned || replaced.includes(key)) continue;
+      if (pinned || (regard?.(key) ?? 'any') !== 'any') continue;
       const bytes = ledger.bytesOf(key);
       if (busy.has(key)) yield { key, bytes, stays: 'held' };
       else if (freshUntilMs > nowMs) yield { key, bytes, stays: { freshUntilMs } };
@@ -166,7 +177,7 @@ export class DeviceRoom {
       for (const one of retired) tenants.reopen(one);
       return;
     }
-    const leaving = retired.map((key) => ({ key, usedMs: order.usedMs(key) ?? 0, reason: need.replaces?.(key) === true ? 'rollout' : 'room' } as const));
+    const leaving = retired.map((key) => ({ key, usedMs: order.usedMs(key) ?? 0, reason: need.regard?.(key) === 'replaced' ? 'rollout' : 'room' } as const));
     for (const key of keys) order.giveUp(key);
     // A failure of one is told by its owner; its bytes stay in the ledger, and the next decision sees them there.
     await Promise.allSettled(leaving.map(({ key, usedMs, reason }) => tenants.evict(key, { usedMs, reason, forKey: need.key })));

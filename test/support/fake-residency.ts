@@ -94,8 +94,8 @@ export class FakeResidency implements Residency {
     });
   }
 
-  #giveUp({ inPlaceOf = [] }: Ask): void {
-    const keys = [...this.resident];
+  #giveUp({ inPlaceOf = [], beside = [] }: Ask): void {
+    const keys = [...this.resident].filter((key) => beside.length === 0 || !this.#isOnlyOf(key, beside));
     const victim = keys.find((key) => inPlaceOf.length > 0 && this.#isOnlyOf(key, inPlaceOf)) ?? keys.find((key) => !this.#isPinned(key));
     if (victim === undefined) throw new PilotlightError('NO_MEMORY', 'pinned models hold too much');
     this.resident.delete(victim);
