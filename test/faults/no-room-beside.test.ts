@@ -112,7 +112,7 @@ test('beside a version that stays, what has no room is refused with the reason, 
   const before = await resident();
   const { code, err } = await host.cli(['deploy', write('five'), '--split', '10']);
   assert.equal(code, 1);
-  assert.match(err, /NEVER_FITS: .*MODEL needs 12\.0 MiB and may have \d\.\d MiB beside what is pinned/);
+  assert.match(err, /NEVER_FITS: .*MODEL needs 12\.0 MiB and may have \d\.\d MiB on cpu beside what is pinned/);
   assert.deepEqual(await resident(), before);
   assert.equal(await (await host.ask('/tight')).text(), 'one');
 });
