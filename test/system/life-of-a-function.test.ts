@@ -67,9 +67,9 @@ test('invoke sends a request as curl would, and ends with 1 when the answer is a
 });
 
 test('functions, versions, pools, devices and doctor tell what the host has', TIME, async () => {
-  assert.match(await host.must(['functions']), /^FUNCTION .*\ndigits@[0-9a-f]{8} +serving +all +2 .* POST \/digits\n$/);
+  assert.match(await host.must(['functions']), /^FUNCTION .*\ndigits@[0-9a-f]{8} +serving +yes +all +2 .* POST \/digits\n$/);
   assert.match(await host.must(['versions', 'digits']), /digits@[0-9a-f]{8} .* current/);
-  assert.match(await host.must(['pools']), /resident +2 +0 +0 .* digits@[0-9a-f]{8}\n$/);
+  assert.match(await host.must(['pools']), /resident +cpu +2 +0 +0 .* digits@[0-9a-f]{8}\n$/);
   assert.match(await host.must(['devices']), /^DEVICE .*\ncpu +1 /);
   assert.match(await host.must(['doctor']), /✓ onnxruntime +\d+\.\d+\.\d+ +\/.*libonnxruntime/);
   for (const command of [['functions'], ['versions', 'digits'], ['pools'], ['devices'], ['doctor']]) {
