@@ -63,6 +63,19 @@ describe('restart and stop', () => {
       [['digits', ['plan', 'isolates', 'load', 'golden']], ['letters', ['plan', 'load']], ['words', ['plan', 'load']]]);
   });
 
+  test('restore loads what it plans, also where that is placed otherwise than was expected', async () => {
+    const store = new FakeStore();
+    await deploy(setUp({ store }), V1);
+    await deploy(setUp({ store }), bundleOf('letters', 'x', { models: { P: { path: 'p.onnx', residency: 'pinned' } } }));
+    const host = setUp({ store, startFirst: () => ['digits'] });
+    const place = host.residency.place.bind(host.residency);
+    let slots = 0;
+    host.residency.place = (name, wanted) => place(name, wanted).map((one) => ({ ...one, slots: ++slots }));
+    await host.rollout.restore();
+    assert.deepEqual([...host.residency.loads].sort(), [...host.residency.declared.keys()].sort());
+    assert.equal(host.residency.loads.length, 2);
+  });
+
   test('restore serves the others when one function cannot be started, and its next deploy brings it back', async () => {
     const store = new FakeStore();
     await deploy(setUp({ store }), V1);

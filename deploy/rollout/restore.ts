@@ -3,7 +3,7 @@
 // then the pools in the order of their worth, then the golden requests.
 import { randomBytes } from 'node:crypto';
 import type { DeviceName } from '../../runtime/engine/port.ts';
-import { PilotlightError, describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
+import { PilotlightError, assert, describeThrown, toPlainError, type ErrorPlain } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DeclaredVersion, FunctionVersion } from '../../runtime/function.ts';
 import type { ReadSecrets } from '../../runtime/ingress/data-plane.ts';
@@ -211,17 +211,17 @@ async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFir
   for (const one of all) {
     // What a suspect shares with somebody else is loaded for the other's sake.
     if (one.error !== undefined || treatmentOf(parts, one) !== 'early') continue;
-    for (const { key, pinned, device } of one.expected) {
-      wanted.set(key, [...wanted.get(key) ?? [], { one, pinned }]);
+    for (const { key, binding, pinned, device } of wantedBy(one)) {
+      wanted.set(key, [...wanted.get(key) ?? [], { one, binding, pinned }]);
       devices.set(key, device);
     }
   }
   const candidates = [...wanted].map(([key, by]): LoadCandidate =>
     ({ key, pinned: by.some(({ pinned }) => pinned), started: by.some(({ one }) => one.plan !== undefined) }));
   await eachDevice(loadFirst(candidates), (key) => devices.get(key), async (key) => {
-    for (const { one } of wanted.get(key) ?? []) {
+    for (const { one, binding } of wanted.get(key) ?? []) {
       // One that runs proves the pool by its own samples; for the others it is enough that it is there.
-      if (!parts.signal.aborted && (one.plan !== undefined || !loaded.has(key))) await loadPool(parts, one, key, loaded);
+      if (!parts.signal.aborted && (one.plan !== undefined || !loaded.has(key))) await loadPool(parts, one, binding, loaded);
     }
   });
   return loaded;
@@ -229,25 +229,30 @@ async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFir
 
 interface Wanting {
   readonly one: Restoring;
+  readonly binding: string;
   readonly pinned: boolean;
 }
 
-async function loadPool(parts: RolloutParts, one: Restoring, key: string, loaded: Set<string>): Promise<void> {
+/** What runs has its places; where the others' models go is only expected until they are planned. */
+function wantedBy({ plan, expected }: Restoring): readonly Pick<ExpectedPool, 'key' | 'binding' | 'pinned' | 'device'>[] {
+  return plan?.pools.map(({ spec: { key, device }, binding, residency }) => ({ key, binding, device, pinned: residency === 'pinned' })) ?? expected;
+}
+
+async function loadPool(parts: RolloutParts, one: Restoring, binding: string, loaded: Set<string>): Promise<void> {
   using _ = parts.underway.prepare([versionLabel(one)]);
-  let what = 'a model';
   try {
     const plan = one.plan ?? (one.asleep ??= await timed(parts, one, 'plan', () => declarePools(parts, one)));
-    const pool = plan.pools.find(({ spec }) => spec.key === key);
-    if (pool === undefined) return;
-    what = pool.binding;
+    const pool = plan.pools.find((each) => each.binding === binding);
+    assert(pool !== undefined, `the plan of ${versionLabel(one)} has no model ${binding}`);
+    const { key } = pool.spec;
     const { initTimeoutMs } = plan.function.limits;
     const late = (): Error => new PilotlightError('DEADLINE', `it was not warm within limits.initTimeoutMs (${initTimeoutMs} ms)`);
     await timed(parts, one, 'load', () => within(
-      parts.residency.ensure(key, { reason: 'restart', function: pool.function, binding: pool.binding, timeoutMs: initTimeoutMs, provenBy: pool }),
+      parts.residency.ensure(key, { reason: 'restart', function: pool.function, binding, timeoutMs: initTimeoutMs, provenBy: pool }),
       { clock: parts.clock, signal: parts.signal, limitMs: initTimeoutMs, late }));
     loaded.add(key);
   } catch (error) {
-    one.warnings.push(`load: ${what} is loaded by the first request that wants it: ${describeThrown(error)}`);
+    one.warnings.push(`load: ${binding} is loaded by the first request that wants it: ${describeThrown(error)}`);
   }
 }
 
