@@ -25,6 +25,7 @@ export function addPools(program: Command, terminal: Terminal): void {
         { title: 'MEMORY', align: 'right', cell: memoryOf },
         { title: 'VARIANT', cell: ({ variants }) => variants[0]?.path ?? '-' },
         { title: 'FUNCTIONS', cell: ({ functions }) => functions.map(shortId).join(', ') },
+        { title: '', cell: ({ trouble }) => trouble?.message ?? '' },
       ],
       empty: 'no function with a model is deployed',
     }, options, terminal));
