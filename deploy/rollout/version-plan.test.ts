@@ -45,6 +45,38 @@ describe('version plan', () => {
     assert.notEqual(await keyOf('one', { path: 'm.onnx' }, 4), same);
   });
 
+  describe('on a host with two GPUs', () => {
+    const GIB = 2 ** 30;
+    const deviceNames = ['cpu', 'gpu:0', 'gpu:1'] as const;
+    const engine = new FakeEngine();
+    engine.deviceList = deviceNames.map((device) => ({ device, name: device, backends: ['onnxruntime'], totalBytes: GIB, freeBytes: GIB }));
+    const residency = new FakeResidency();
+    residency.budgets = deviceNames.map((device) => ({ device, budgetBytes: GIB }));
+
+    async function poolOf(model: object) {
+      const { pools: [pool] } = await planVersion(storedOf(bundleOf('digits', 'x', { models: { M: { path: 'm.onnx', ...model } } })), { engine, residency, slotsDefault: 3 });
+      assert.ok(pool !== undefined);
+      return pool;
+    }
+
+    test('a model is put where its manifest says, with as many slots as are usual there, and each device has a pool of its own', async () => {
+      const pools = await Promise.all(['any', 'cpu', 'gpu', 'gpu:1'].map((device) => poolOf({ device })));
+      assert.deepEqual(pools.map(({ spec: { device, slots } }) => [device, slots]), [['gpu:0', 4], ['cpu', 3], ['gpu:0', 4], ['gpu:1', 4]]);
+      assert.equal(new Set(pools.map(({ spec }) => spec.key)).size, 3);
+    });
+
+    test('only what was chosen is remembered, by what was asked for', async () => {
+      const [any, same, gpu, named, counted] = await Promise.all([{}, { residency: 'pinned' }, { device: 'gpu' }, { device: 'gpu:1' }, { device: 'gpu:1', slots: 'auto' }].map(poolOf));
+      assert.ok(any?.placedAs?.ask !== undefined && counted?.placedAs?.ask !== undefined);
+      assert.deepEqual([same?.placedAs?.ask, named?.placedAs?.ask], [any.placedAs.ask, undefined]);
+      assert.notEqual(gpu?.placedAs?.ask, any.placedAs.ask);
+    });
+
+    test('a device that the host has not is refused with those that it has', async () => {
+      await assert.rejects(poolOf({ device: 'gpu:2' }), { code: 'BAD_MODEL', message: /^digits's model M: .*m\.onnx: it wants gpu:2; onnxruntime runs here on cpu, gpu:0, gpu:1;/ });
+    });
+  });
+
   test('warm inputs are read at each load, not before', async () => {
     await mkdir(join(folder, 'samples'), { recursive: true });
     const bundle = bundleOf('digits', 'x', { models: { M: { path: 'm.onnx', warm: { inputs: ['samples/*.json'], runs: 3 } } } });
