@@ -35,12 +35,23 @@ describe('devices', () => {
     assert.deepEqual(budgetsOf(undefined, [CPU, GPU]), [{ device: 'cpu', budgetBytes: Math.floor(12.8 * GIB) }, { device: 'gpu:0', budgetBytes: 36 * GIB }]);
   });
 
+  test('fault 39: a GPU that others have taken whole is left out by default, and named is a mistake', () => {
+    const taken = { ...GPU, freeBytes: 0 };
+    assert.deepEqual(budgetsOf(undefined, [CPU, taken]).map(({ device }) => device), ['cpu']);
+    assert.throws(() => budgetsOf('gpu:0=90%', [CPU, taken]), { code: 'BAD_SETTING', message: /which leaves nothing of the 0 bytes that are free/ });
+  });
+
   test('a device that the host has not is refused with the names of those that it has', () => {
     assert.throws(() => budgetsOf('cpu=80%, gpu:1=90%', [CPU, GPU]), (error: PilotlightError) => {
       assert.equal(error.code, 'BAD_SETTING');
       assert.match(error.message, /devices names gpu:1, which this host has not; it has cpu, gpu:0: /);
       return true;
     });
+  });
+
+  test('a GPU cannot be given more than it has', () => {
+    assert.deepEqual(budgetsOf('gpu:0=80GiB', [CPU, GPU]), [{ device: 'gpu:0', budgetBytes: 80 * GIB }]);
+    assert.throws(() => budgetsOf('gpu:0=81GiB', [CPU, GPU]), { code: 'BAD_SETTING', message: /devices gives gpu:0 86973087744 bytes, and it has 85899345920; gpu:0=90% would do/ });
   });
 
   test('more than is free leaves nothing, and that is told', () => {

@@ -26,11 +26,11 @@ export const deviceBudgets: ValueType<string> = {
 export const DEVICE_BUDGETS_DEFAULT_ABOUT = `cpu=${CPU_PART * 100}%, and of each GPU that is found ${GPU_PART * 100}% of what is free at the start`;
 
 /**
- * Without a setting all devices are used. Throws BAD_SETTING when one is named that the host has not, or when nothing is left of what
- * is free.
+ * Without a setting all devices are used, but for a GPU that others have taken whole. Throws BAD_SETTING when one is named that the host
+ * has not, when a GPU has less than it is given, or when nothing is left of what is free.
  */
 export function budgetsOf(setting: string | undefined, devices: readonly DeviceInfo[]): readonly DeviceBudget[] {
-  const wanted = setting === undefined ? devices.map(defaultEntry) : parseEntries(setting) ?? [];
+  const wanted = setting === undefined ? devices.filter(hasRoom).map(defaultEntry) : parseEntries(setting) ?? [];
   return wanted.map(({ device, amount }) => {
     const found = devices.find((one) => one.device === device);
     if (found === undefined) {
@@ -38,10 +38,18 @@ export function budgetsOf(setting: string | undefined, devices: readonly DeviceI
       throw new PilotlightError('BAD_SETTING', `devices names ${device}, which this host has not; it has ${known}: leave ${device} out, or name one of these`);
     }
     const budgetBytes = Math.floor(amount(found));
+    // The CPU may have more than the machine: what is not used can be paged out.
+    if (device !== 'cpu' && budgetBytes > found.totalBytes) {
+      throw new PilotlightError('BAD_SETTING', `devices gives ${device} ${budgetBytes} bytes, and it has ${found.totalBytes}; ${device}=90% would do`);
+    }
     if (budgetBytes > 0) return { device, budgetBytes };
     throw new PilotlightError('BAD_SETTING',
       `devices is "${setting ?? 'left out'}", which leaves nothing of the ${found.freeBytes} bytes that are free; give ${device} a size, or leave it out`);
   });
+}
+
+function hasRoom({ device, freeBytes }: DeviceInfo): boolean {
+  return device === 'cpu' || freeBytes * GPU_PART >= 1;
 }
 
 function defaultEntry({ device }: DeviceInfo): Entry {
