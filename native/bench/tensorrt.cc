@@ -68,6 +68,19 @@ std::vector<Tensor> InputsOf(const Signature& signature, int64_t batch, int set)
   return inputs;
 }
 
+// The same bytes, which stay where they are: only what the pool does is measured.
+std::vector<Tensor> Borrow(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> borrowed;
+  for (const Tensor& tensor : tensors) {
+    Tensor one;
+    one.type = tensor.type;
+    one.shape = tensor.shape;
+    one.bytes = Bytes(tensor.bytes.data(), tensor.bytes.size(), [](void*, void*) {});
+    borrowed.push_back(std::move(one));
+  }
+  return borrowed;
+}
+
 std::vector<Tensor> Copy(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> copies;
   for (const Tensor& tensor : tensors) {
@@ -133,7 +146,7 @@ int main(int argc, char** argv) {
   const auto submit = [&](int set, int slot) {
     auto job = std::make_shared<Job>();
     job->id = static_cast<uint64_t>(set);
-    job->inputs = Copy(inputs[static_cast<size_t>(set)]);
+    job->inputs = Borrow(inputs[static_cast<size_t>(set)]);
     job->slot = slot;
     job->completion = finished;
     const Status submitted = registry.Submit(index, std::move(job));

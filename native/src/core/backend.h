@@ -38,6 +38,20 @@ struct RunRequest {
   const std::vector<bool>* wanted = nullptr;    // by output; null: all
 };
 
+// A slot whose runs go on by themselves, on a device: they are started and looked at, and no thread waits for them.
+class DrivenSlot {
+ public:
+  enum class Began { kStarted, kFailed, kAside };
+  // Starts a run, whose request stays as it is until it has ended. kAside: it would take long to start, so `Run` has to do it where
+  // that holds up nobody. Never blocks.
+  virtual Began Start(const RunRequest& request, Status* failure) = 0;
+  // Whether the run has ended; then how, and its outputs. Never blocks.
+  virtual bool Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) = 0;
+
+ protected:
+  ~DrivenSlot() = default;
+};
+
 // One execution context. `Run` is called by one thread at a time; `Cancel` by any thread while it runs.
 class Slot {
  public:
@@ -49,6 +63,8 @@ class Slot {
   // Makes the current Run return as soon as the engine can; must not block. `Run` begins uncancelled: a Cancel that
   // comes just before or after it is forgotten. The core repeats it every few milliseconds while the job runs.
   virtual void Cancel() = 0;
+  // Itself where its runs are driven; null: `Run` by a thread of its own.
+  virtual DrivenSlot* driven() { return nullptr; }
 };
 
 // A model loaded on a device, weights once. Outlives its slots.

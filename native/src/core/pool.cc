@@ -1,6 +1,7 @@
 #include "core/pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <new>
 #include <string>
@@ -18,11 +19,19 @@ namespace {
 // Warm-ups that may wait for one slot: control sends them one by one, so this is only a bound.
 constexpr size_t kOwnJobsMax = 64;
 
-Status RunGuarded(Slot& slot, Job& job, WorkPlace& place) {
-  const AtWork at_work(place, job.pool);
+// Of a driven pool: how long an unload waits before it looks again whether the last run has ended.
+constexpr auto kLookAgain = std::chrono::milliseconds(1);
+
+RunRequest RequestOf(const Job& job) {
   RunRequest request;
   request.inputs = &job.inputs;
   request.wanted = job.wanted.empty() ? nullptr : &job.wanted;
+  return request;
+}
+
+Status RunGuarded(Slot& slot, Job& job, WorkPlace& place) {
+  const AtWork at_work(place, job.pool);
+  const RunRequest request = RequestOf(job);
   try {
     return slot.Run(request, &job.outputs);
   } catch (const std::bad_alloc&) {
@@ -36,19 +45,25 @@ Status RunGuarded(Slot& slot, Job& job, WorkPlace& place) {
 
 }  // namespace
 
-Pool::Pool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, std::unique_ptr<Engine> engine,
+Pool::Pool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, DeviceDriver& driver, std::unique_ptr<Engine> engine,
            std::vector<std::unique_ptr<Slot>> slots)
-    : options_(options), entry_(entry), tokens_(tokens), engine_(std::move(engine)) {
+    : options_(options), entry_(entry), tokens_(tokens), driver_(driver), engine_(std::move(engine)) {
   for (auto& slot : slots) {
     runners_.push_back(std::make_unique<Runner>());
     runners_.back()->slot = std::move(slot);
   }
+  is_driven_ = !runners_.empty() && runners_[0]->slot->driven() != nullptr;
 }
 
 Pool::~Pool() = default;
 
 Status Pool::Start() {
   try {
+    if (is_driven_) {
+      driver_.Attach(*this);
+      driver_.Wake();
+      return Status::Ok();
+    }
     for (auto& runner : runners_) {
       runner->thread = StartThread("pilotlight-slot", Turn::kBackground, [this, &slot = *runner] { Serve(slot); });
     }
@@ -76,6 +91,15 @@ std::vector<std::shared_ptr<Job>> Pool::Stop() {
 }
 
 void Pool::Join() {
+  if (is_driven_) {
+    const auto is_quiet = [this] {
+      std::lock_guard<std::mutex> lock(mutex_);
+      return busy_ == 0;
+    };
+    while (!is_quiet()) std::this_thread::sleep_for(kLookAgain);
+    driver_.Detach(*this);
+    return;
+  }
   for (auto& runner : runners_) {
     if (runner->thread.joinable()) runner->thread.join();
   }
@@ -144,7 +168,9 @@ void Pool::CallIdle() {
 void Pool::Call(Runner& runner) {
   idle_.erase(std::find(idle_.begin(), idle_.end(), &runner));
   runner.idle = false;
-  runner.called.notify_one();
+  if (!is_driven_) return runner.called.notify_one();
+  runner.is_called.store(true, std::memory_order_release);
+  driver_.Wake();
 }
 
 // The life of a slot's thread. One lock a job while jobs come; the job is reported before the next one runs.
@@ -207,12 +233,21 @@ void Pool::Run(Runner& runner, Job& job) {
 }
 
 void Pool::RunOnSlot(Runner& runner, Job& job) {
+  if (IsTooLate(job)) return;
+  Judge(runner, job, RunGuarded(*runner.slot, job, *runner.place));
+}
+
+// Ends it if so; else its run begins now.
+bool Pool::IsTooLate(Job& job) {
   const int64_t start = MonotonicNs();
   const Code late = RunVerdict(job, start);
-  if (late != Code::kOk) return EndJob(job, late, start, options_);
+  if (late != Code::kOk) EndJob(job, late, start, options_);
+  else job.started_ns = start;
+  return late != Code::kOk;
+}
 
-  job.started_ns = start;
-  Status status = RunGuarded(*runner.slot, job, *runner.place);
+// After the run: what becomes of the job.
+void Pool::Judge(Runner& runner, Job& job, Status status) {
   job.ended_ns = MonotonicNs();
 
   // An engine that is told to stop may call that a failure, or finish in time.
@@ -225,8 +260,94 @@ void Pool::RunOnSlot(Runner& runner, Job& job) {
     job.status = std::move(status);
   }
   if (!job.status.ok()) job.outputs.clear();
-  if (runner.has_run) usual_run_.Learn(job.ended_ns - start, job.status.ok() ? RunEnd::kWhole : RunEnd::kCut);
+  if (runner.has_run) usual_run_.Learn(job.ended_ns - job.started_ns, job.status.ok() ? RunEnd::kWhole : RunEnd::kCut);
   runner.has_run = true;
+}
+
+// What follows is the driver's side: the same as Serve, in steps that never wait.
+
+bool Pool::Step() {
+  bool any = false;
+  for (auto& runner : runners_) any = StepRunner(*runner) || any;
+  return any;
+}
+
+bool Pool::StepRunner(Runner& runner) {
+  if (runner.is_aside.load(std::memory_order_acquire)) return false;  // its end wakes the driver
+  if (runner.flying == nullptr) {
+    if (!runner.is_called.load(std::memory_order_relaxed) || !runner.is_called.exchange(false, std::memory_order_acquire)) return false;
+    if (auto job = TakeOrIdle(runner)) Begin(runner, std::move(job));
+    return true;
+  }
+  Status status;
+  {
+    Job& job = *runner.flying;
+    const AtWork at_work(WorkPlaceOfThisThread(), job.pool);
+    if (!runner.slot->driven()->Poll(RequestOf(job), &status, &job.outputs)) return true;
+  }
+  std::shared_ptr<Job> ended = std::move(runner.flying);
+  Judge(runner, *ended, std::move(status));
+  Next next = NextJob(runner, *ended);
+  // The device first: the next run goes while this one is reported.
+  if (next.job == nullptr) next.job = TakeOrIdle(runner);
+  if (next.job != nullptr) Begin(runner, std::move(next.job));
+  entry_.Complete(std::move(ended), next.in_burst ? &Completion::DoneInBurst : &Completion::Done);
+  return true;
+}
+
+std::shared_ptr<Job> Pool::TakeOrIdle(Runner& runner) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto job = TakeJob(runner);
+  if (job == nullptr) {
+    runner.idle = true;
+    idle_.push_back(&runner);
+  }
+  return job;
+}
+
+void Pool::Begin(Runner& runner, std::shared_ptr<Job> job) {
+  Status failure;
+  auto began = DrivenSlot::Began::kFailed;
+  const bool is_late = IsTooLate(*job);
+  if (!is_late) {
+    const AtWork at_work(WorkPlaceOfThisThread(), job->pool);
+    began = runner.slot->driven()->Start(RequestOf(*job), &failure);
+  }
+  if (began == DrivenSlot::Began::kStarted) {
+    runner.flying = std::move(job);
+    return;
+  }
+  if (began == DrivenSlot::Began::kAside) {
+    runner.is_aside.store(true, std::memory_order_relaxed);
+    driver_.Aside([this, &runner, job = std::move(job)] { RunAside(runner, job); });
+    return;
+  }
+  if (!is_late) Judge(runner, *job, std::move(failure));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    runner.current = nullptr;
+    --busy_;
+  }
+  runner.is_called.store(true, std::memory_order_release);
+  driver_.Wake();
+  entry_.Complete(std::move(job));
+}
+
+void Pool::RunAside(Runner& runner, std::shared_ptr<Job> job) {
+  // Once it is not busy any more the pool may go.
+  PoolEntry& entry = entry_;
+  DeviceDriver& driver = driver_;
+  runner.place = &WorkPlaceOfThisThread();
+  RunOnSlot(runner, *job);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    runner.current = nullptr;
+    --busy_;
+    runner.is_called.store(true, std::memory_order_relaxed);
+    runner.is_aside.store(false, std::memory_order_release);
+  }
+  driver.Wake();
+  entry.Complete(std::move(job));
 }
 
 bool Pool::Sweep(Swept* swept) {

@@ -1,4 +1,4 @@
-// A loaded pool: an engine, a thread for each of its slots, and a line of waiting jobs. Exists from load to unload; it
+// A loaded pool: an engine, a thread for each of its slots or its device's driver for all of them, and a line of waiting jobs. Exists from load to unload; it
 // is freed only when no job holds its entry.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/driver.h"
 #include "core/pool_entry.h"
 #include "core/run_tokens.h"
 #include "core/usual_run.h"
@@ -16,9 +17,9 @@
 
 namespace pilotlight {
 
-class Pool {
+class Pool final : private Drivable {
  public:
-  Pool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, std::unique_ptr<Engine> engine,
+  Pool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, DeviceDriver& driver, std::unique_ptr<Engine> engine,
        std::vector<std::unique_ptr<Slot>> slots);
   ~Pool();  // Stop and Join come first
 
@@ -54,6 +55,10 @@ class Pool {
     WorkPlace* place = nullptr;  // of its thread alone, as the next
     bool has_run = false;  // of its thread alone
 
+    // Where it is driven: what is in flight, of the driving thread alone; and what that thread is told.
+    std::shared_ptr<Job> flying;
+    std::atomic<bool> is_aside{false}, is_called{true};
+
     // Under the pool's mutex:
     std::condition_variable called;
     bool idle = false;
@@ -77,11 +82,20 @@ class Pool {
   void Call(Runner& runner);
   void Run(Runner& runner, Job& job);
   void RunOnSlot(Runner& runner, Job& job);
+  bool Step() override;
+  bool StepRunner(Runner& runner);
+  std::shared_ptr<Job> TakeOrIdle(Runner& runner);
+  void Begin(Runner& runner, std::shared_ptr<Job> job);
+  void RunAside(Runner& runner, std::shared_ptr<Job> job);
+  bool IsTooLate(Job& job);
+  void Judge(Runner& runner, Job& job, Status status);
   void SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, Swept* swept);
 
   const PoolOptions options_;
   PoolEntry& entry_;
   RunTokens& tokens_;
+  DeviceDriver& driver_;
+  bool is_driven_ = false;
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<Runner>> runners_;
 

@@ -74,8 +74,8 @@ Status CreateSlots(const PoolOptions& options, Parts* parts) {
   return Status::Ok();
 }
 
-Status StartPool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, Parts parts, std::unique_ptr<Pool>* pool) {
-  *pool = std::make_unique<Pool>(options, entry, tokens, std::move(parts.engine), std::move(parts.slots));
+Status StartPool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, DeviceDriver& driver, Parts parts, std::unique_ptr<Pool>* pool) {
+  *pool = std::make_unique<Pool>(options, entry, tokens, driver, std::move(parts.engine), std::move(parts.slots));
   Status started = (*pool)->Start();
   if (started.ok()) return started;
   (*pool)->Stop();  // nobody knows it yet: it has no jobs to refuse
@@ -86,7 +86,7 @@ Status StartPool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens
 
 }  // namespace
 
-Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEntry& entry, RunTokens& tokens) {
+Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEntry& entry, RunTokens& tokens, DeviceDriver& driver) {
   Result<LoadedPool> result;
   Status& status = result.status;
   LoadedPool& loaded = result.value;
@@ -102,7 +102,7 @@ Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEn
   step("create", [&] { return CreateEngine(options, backend, &parts); });
   step("slots", [&] {
     Status slots = CreateSlots(options, &parts);
-    return slots.ok() ? StartPool(options, entry, tokens, std::move(parts), &loaded.pool) : slots;
+    return slots.ok() ? StartPool(options, entry, tokens, driver, std::move(parts), &loaded.pool) : slots;
   });
   if (!status.ok()) {
     const HeapTrim trim;

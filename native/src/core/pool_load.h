@@ -13,7 +13,7 @@ struct LoadedPool {
 };
 
 // Blocks; on the device's loader thread. A failure leaves nothing behind.
-Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEntry& entry, RunTokens& tokens);
+Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEntry& entry, RunTokens& tokens, DeviceDriver& driver);
 
 // As Backend::Inspect, with exceptions as a status.
 Result<Signature> InspectModel(const std::string& path, Backend& backend);

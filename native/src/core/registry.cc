@@ -47,6 +47,7 @@ class ProcessRegistry final : public Registry {
   };
 
   Loader& LoaderOf(const std::string& device);  // under mutex_
+  DeviceDriver& DriverOf(const std::string& device);
   Status OnLoader(Loader& loader, std::function<void()> work);
   Result<Backend*> FindBackend(const std::string& name);
   Result<LoadOutcome> LoadNow(const PoolOptions& options);
@@ -64,7 +65,8 @@ class ProcessRegistry final : public Registry {
   // Guards what follows. Taken before a pool's own mutex; never on the way of a request.
   std::mutex mutex_;
   std::map<std::string, Backend*> backends_;
-  std::map<std::string, Loader> loaders_;  // by device; they never move
+  std::map<std::string, Loader> loaders_;  // by device; they never move, as the next
+  std::map<std::string, DeviceDriver> drivers_;
   std::vector<Loaded> loaded_;
 };
 
@@ -124,6 +126,11 @@ Status ProcessRegistry::OnLoader(Loader& loader, std::function<void()> work) {
   return Status::Ok();
 }
 
+DeviceDriver& ProcessRegistry::DriverOf(const std::string& device) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return drivers_[device];
+}
+
 Result<Backend*> ProcessRegistry::FindBackend(const std::string& name) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto found = backends_.find(name);
@@ -142,7 +149,7 @@ Result<LoadOutcome> ProcessRegistry::LoadNow(const PoolOptions& options) {
     if (Find(entry) != nullptr) return Result<LoadOutcome>::Error(Code::kLoadFailed, "pool " + options.key + " is loaded already");
   }
   const AtWork at_work(WorkPlaceOfThisThread(), Intern(options.key));
-  auto loaded = LoadPool(options, *backend.value, entry, tokens_);
+  auto loaded = LoadPool(options, *backend.value, entry, tokens_, DriverOf(options.device));
   if (!loaded.ok()) return {std::move(loaded.status), {}};
 
   std::lock_guard<std::mutex> lock(mutex_);

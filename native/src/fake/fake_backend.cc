@@ -31,15 +31,20 @@ Bytes AllocateWritten(int64_t size) {
 
 class FakeEngine;
 
-class FakeSlot final : public Slot {
+class FakeSlot final : public Slot, private DrivenSlot {
  public:
   FakeSlot(FakeEngine& engine, int64_t index, Bytes scratch, DeviceBytes on_device)
       : engine_(engine), index_(index), scratch_(std::move(scratch)), on_device_(std::move(on_device)) {}
 
   Status Run(const RunRequest& request, std::vector<Tensor>* outputs) override;
   void Cancel() override;
+  DrivenSlot* driven() override;
 
  private:
+  Began Start(const RunRequest& request, Status* failure) override;
+  bool Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) override;
+  Status Answer(int64_t run, const RunRequest& request, std::vector<Tensor>* outputs) const;
+  int64_t SleepMs();
   Status Wait(int64_t run);
   bool Sleep(milliseconds duration);
   bool Spin(milliseconds duration);
@@ -50,6 +55,8 @@ class FakeSlot final : public Slot {
   const Bytes scratch_;
   const DeviceBytes on_device_;
   bool has_run_ = false;
+  int64_t driven_run_ = 0;
+  std::chrono::steady_clock::time_point driven_end_;
 
   std::mutex mutex_;
   std::condition_variable woken_;
@@ -107,10 +114,32 @@ class FakeEngine final : public Engine {
 
 Status FakeSlot::Run(const RunRequest& request, std::vector<Tensor>* outputs) {
   cancelled_.store(false);
-  const FakeModel& model = engine_.model;
   const int64_t run = ++engine_.runs;
   Status waited = Wait(run);
-  if (!waited.ok()) return waited;
+  return waited.ok() ? Answer(run, request, outputs) : waited;
+}
+
+DrivenSlot* FakeSlot::driven() { return engine_.model.driven ? this : nullptr; }
+
+// What is more than time to pass needs a thread.
+DrivenSlot::Began FakeSlot::Start(const RunRequest&, Status*) {
+  const FakeModel& model = engine_.model;
+  if (!has_run_ || !model.gate.empty() || model.spin_ms > 0 || model.hangs || !model.hanging_runs.empty()) return Began::kAside;
+  cancelled_.store(false);
+  driven_run_ = ++engine_.runs;
+  driven_end_ = std::chrono::steady_clock::now() + milliseconds(SleepMs());
+  return Began::kStarted;
+}
+
+bool FakeSlot::Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) {
+  const bool is_cancelled = cancelled_.load();
+  if (!is_cancelled && std::chrono::steady_clock::now() < driven_end_) return false;
+  *status = is_cancelled ? Status::Error(Code::kCancelled, "the fake run was cancelled") : Answer(driven_run_, request, outputs);
+  return true;
+}
+
+Status FakeSlot::Answer(int64_t run, const RunRequest& request, std::vector<Tensor>* outputs) const {
+  const FakeModel& model = engine_.model;
   if (model.crashing_runs.count(run) > 0) std::abort();
   const auto failing = model.failing_runs.find(run);
   if (failing != model.failing_runs.end()) return Status::Error(Code::kEngineFailed, "run " + std::to_string(run) + ": " + failing->second);
@@ -129,17 +158,20 @@ Status FakeSlot::Run(const RunRequest& request, std::vector<Tensor>* outputs) {
 // The time that a run takes, in the order of the script; ends early when cancelled.
 Status FakeSlot::Wait(int64_t run) {
   const FakeModel& model = engine_.model;
-  int64_t sleep_ms = model.run_ms;
-  const auto slow = model.slow_slots.find(index_);
-  if (slow != model.slow_slots.end()) sleep_ms += slow->second;
-  if (!has_run_) sleep_ms += model.first_run_ms;
-  has_run_ = true;
-
+  const int64_t sleep_ms = SleepMs();
   const bool went_through = (model.gate.empty() || FakeGate::Named(model.gate).Pass(cancelled_))
     && (sleep_ms == 0 || Sleep(milliseconds(sleep_ms)))
     && (model.spin_ms == 0 || Spin(milliseconds(model.spin_ms)))
     && (!(model.hangs || model.hanging_runs.count(run) > 0) || Hang());
   return went_through ? Status::Ok() : Status::Error(Code::kCancelled, "the fake run was cancelled");
+}
+
+int64_t FakeSlot::SleepMs() {
+  const FakeModel& model = engine_.model;
+  const auto slow = model.slow_slots.find(index_);
+  const int64_t first_ms = has_run_ ? 0 : model.first_run_ms;
+  has_run_ = true;
+  return model.run_ms + (slow == model.slow_slots.end() ? 0 : slow->second) + first_ms;
 }
 
 bool FakeSlot::Sleep(milliseconds duration) {

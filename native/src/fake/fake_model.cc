@@ -136,6 +136,7 @@ const std::map<std::string, Reader>& Readers() {
       {"hang-run", runs(&FakeModel::hanging_runs)},
       {"crash-run", runs(&FakeModel::crashing_runs)},
       {"hang", [](Line&, FakeModel& model) { model.hangs = true; }},
+      {"driven", [](Line&, FakeModel& model) { model.driven = true; }},
       {"gate", text(&FakeModel::gate)},
       {"load-gate", text(&FakeModel::load_gate)},
   };

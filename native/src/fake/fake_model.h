@@ -14,6 +14,7 @@
 //   slot-ms 5                          # each of its slots,
 //   run-ms 5                           # a run: asleep until it is over or cancelled
 //   spin-ms 5                          # a run: computing
+//   driven                             # runs are driven, as on a GPU: started and looked at, not waited for
 //   first-run-ms 300                   # more for the first run of each slot
 //   slow-slot 1 50                     # more for every run of slot 1
 //   fail-load no such operator         # the load fails with this text: LOAD_FAILED,
@@ -62,6 +63,7 @@ struct FakeModel {
   std::map<int64_t, std::string> failing_runs;
   std::set<int64_t> nan_runs, hanging_runs, crashing_runs;
   bool hangs = false;
+  bool driven = false;
 
   std::string gate, load_gate;
 };

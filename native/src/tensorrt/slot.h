@@ -12,7 +12,7 @@
 
 namespace pilotlight::trt {
 
-class TensorRtSlot final : public Slot {
+class TensorRtSlot final : public Slot, private DrivenSlot {
  public:
   static Result<std::unique_ptr<Slot>> Make(TensorRtEngine& engine);
   ~TensorRtSlot() override;
@@ -20,8 +20,12 @@ class TensorRtSlot final : public Slot {
   Status Run(const RunRequest& request, std::vector<Tensor>* outputs) override;
   // What is on the GPU cannot be stopped; the core forgets its answer.
   void Cancel() override {}
+  DrivenSlot* driven() override { return this; }
 
  private:
+  Began Start(const RunRequest& request, Status* failure) override;
+  bool Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) override;
+
   // Where a tensor lies: on the host for us, on the device for TensorRT. Large enough for all that the profile allows.
   struct Buffer {
     cuda::PinnedBlock host;
@@ -40,7 +44,11 @@ class TensorRtSlot final : public Slot {
   Status Open();
   Status CheckRange(const RunRequest& request) const;
   Status SetShapes(const std::vector<Dims>& shapes, Plan* plan);
+  void CopyIn(const RunRequest& request);
+  Status CopyOut(const RunRequest& request, std::vector<Tensor>* outputs) const;
+  Plan* KnownPlan(const RunRequest& request);
   Result<Plan*> PlanFor(const RunRequest& request);
+  Status Launch(const Plan& plan);
   Status Enqueue(const Plan& plan);
   void Capture(Plan* plan);
   Status Wait();
@@ -53,6 +61,7 @@ class TensorRtSlot final : public Slot {
   Object context_;
   std::map<std::vector<int64_t>, Plan> plans_;
   std::vector<int64_t> key_;       // kept for its memory
+  const Plan* running_ = nullptr;
   std::vector<int64_t> set_key_;   // the shapes that the context has now
 };
 

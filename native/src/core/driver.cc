@@ -1,0 +1,73 @@
+#include "core/driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/threads.h"
+
+namespace pilotlight {
+
+void DeviceDriver::Attach(Drivable& pool) {
+  ++waiting_;
+  std::lock_guard<std::mutex> lock(pools_mutex_);
+  --waiting_;
+  if (!started_) {
+    // Never ended: the device is there for the life of the process.
+    StartThread("pilotlight-gpu", Turn::kPrompt, [this] { Drive(); }).detach();
+    StartThread("pilotlight-gpu2", Turn::kBackground, [this] { ServeAside(); }).detach();
+    started_ = true;
+  }
+  pools_.push_back(&pool);
+}
+
+void DeviceDriver::Detach(Drivable& pool) {
+  ++waiting_;
+  std::lock_guard<std::mutex> lock(pools_mutex_);
+  --waiting_;
+  pools_.erase(std::remove(pools_.begin(), pools_.end(), &pool), pools_.end());
+}
+
+void DeviceDriver::Wake() {
+  is_called_.store(true, std::memory_order_seq_cst);
+  if (!sleeps_.load(std::memory_order_seq_cst)) return;
+  std::lock_guard<std::mutex> lock(sleep_mutex_);
+  woken_.notify_one();
+}
+
+void DeviceDriver::Aside(std::function<void()> work) {
+  std::lock_guard<std::mutex> lock(aside_mutex_);
+  aside_.push_back(std::move(work));
+  aside_posted_.notify_one();
+}
+
+void DeviceDriver::Drive() {
+  for (;;) {
+    is_called_.store(false, std::memory_order_seq_cst);
+    while (waiting_.load() > 0) std::this_thread::yield();
+    bool any = false;
+    {
+      std::lock_guard<std::mutex> lock(pools_mutex_);
+      for (Drivable* pool : pools_) any = pool->Step() || any;
+    }
+    if (any) continue;
+    // Either the caller sees that we sleep, or we see that it called.
+    std::unique_lock<std::mutex> lock(sleep_mutex_);
+    sleeps_.store(true, std::memory_order_seq_cst);
+    woken_.wait(lock, [&] { return is_called_.load(std::memory_order_seq_cst); });
+    sleeps_.store(false, std::memory_order_seq_cst);
+  }
+}
+
+void DeviceDriver::ServeAside() {
+  std::unique_lock<std::mutex> lock(aside_mutex_);
+  for (;;) {
+    aside_posted_.wait(lock, [&] { return !aside_.empty(); });
+    std::function<void()> work = std::move(aside_.front());
+    aside_.pop_front();
+    lock.unlock();
+    work();
+    lock.lock();
+  }
+}
+
+}  // namespace pilotlight
