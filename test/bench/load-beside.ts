@@ -1,6 +1,6 @@
 // What loads and unloads do to callers beside them: the p99 of a warm light route while models of 100 MiB come and go without
 // pause, against its own when all is quiet.
-import { bundleFolder, type FolderBundle } from '../../deploy/bundle/bundle-folder.ts';
+import { readFile } from 'node:fs/promises';
 import { monotonicMs } from '../../runtime/clock.ts';
 import { BenchHost } from './bench-host.ts';
 import { load, unserved, type LoadResult } from './load.ts';
@@ -25,11 +25,10 @@ export const loadBeside: BenchCase = {
     const { rounds, seconds } = effort === 'quick' ? { rounds: 1, seconds: 2 } : { rounds: 9, seconds: 5 };
     await using scratch = await Scratch.make();
     const light = await writeRawFunction(scratch, { name: 'light', model: LIGHT });
-    const heavy = [await heavyBundle(scratch, 1), await heavyBundle(scratch, 2)];
-    await using host = await BenchHost.start(scratch);
-    await host.deploy(light.folder);
-    // Both are in the store from here on: what follows loads and sends nothing.
-    for (const bundle of heavy) await host.deploy(bundle);
+    const heavy = [await heavyFunction(scratch, 1), await heavyFunction(scratch, 2)];
+    // Room for the light one and one heavy: each heavy request pushes the other heavy model out.
+    await using host = await BenchHost.start(scratch, { flags: ['--devices', `cpu=${1.5 * MEBIBYTES}MiB`, '--residency-min-ms', '0'] });
+    for (const { folder } of [light, ...heavy]) await host.deploy(folder);
     await lightLoad(host.port, light, seconds); // compiles what runs often
     const measured: Round[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -46,9 +45,8 @@ export const loadBeside: BenchCase = {
   },
 };
 
-/** Each deploy of the next one loads it and unloads the one before. */
-async function heavyBundle(scratch: Scratch, seed: number): Promise<FolderBundle> {
-  return bundleFolder((await writeRawFunction(scratch, { name: 'heavy', model: weighing(MEBIBYTES, seed), folder: `heavy-${seed}` })).folder);
+function heavyFunction(scratch: Scratch, seed: number): Promise<RawFunction> {
+  return writeRawFunction(scratch, { name: `heavy-${seed}`, model: weighing(MEBIBYTES, seed), pool: { slots: 1 } });
 }
 
 function lightLoad(port: number, { path, body }: RawFunction, seconds: number): Promise<LoadResult> {
@@ -56,15 +54,21 @@ function lightLoad(port: number, { path, body }: RawFunction, seconds: number): 
 }
 
 async function besideLoads(
-  host: BenchHost, { light, heavy, seconds }: { readonly light: RawFunction; readonly heavy: readonly FolderBundle[]; readonly seconds: number },
+  host: BenchHost, { light, heavy, seconds }: { readonly light: RawFunction; readonly heavy: readonly RawFunction[]; readonly seconds: number },
 ): Promise<Omit<Round, 'quiet'>> {
   const under = lightLoad(host.port, light, seconds);
   const endMs = monotonicMs() + seconds * 1000;
   let loads = 0;
   for (let next = 0; monotonicMs() < endMs; next = (next + 1) % heavy.length) {
-    const bundle = heavy[next];
-    if (bundle !== undefined) await host.deploy(bundle);
-    loads++;
+    const one = heavy[next];
+    if (one !== undefined && await startsCold(host, one)) loads++;
   }
   return { beside: await under, loads };
+}
+
+async function startsCold({ port }: BenchHost, { path, body }: RawFunction): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: await readFile(body) });
+  await answer.arrayBuffer();
+  if (answer.status !== 200) throw new Error(`${path} was answered ${answer.status}`);
+  return answer.headers.get('pilotlight-start') === 'cold';
 }
