@@ -2,7 +2,7 @@
 // and then. None may fail, nothing may pile up, and the pinned ones should hardly notice.
 import { sumOf } from '../support/metrics-text.ts';
 import { BenchHost } from './bench-host.ts';
-import { loadShares, unserved, type LoadResult, type Share } from './load.ts';
+import { load, loadShares, unserved, type LoadResult, type Share } from './load.ts';
 import { compare, median, report, type BenchCase } from './measure.ts';
 import { PATIENT, weighing, writeRawFunction } from './raw-function.ts';
 import { residentBytes } from './resident-memory.ts';
@@ -17,6 +17,9 @@ const CONNECTIONS = 64;
 const MIB = 2 ** 20;
 const SAMPLE_EVERY_MS = 500;
 const LOADS = 'faas_init_duration_seconds_count';
+/** Of each isolate, so that its code is compiled and its heap has its size: what grows then is what models leave. */
+const WARMING_REQUESTS = 40;
+const WARMING_SECONDS_MAX = 30;
 /** 20 to 60 MiB in turns, 40 on average. */
 const sizeOf = (rank: number): number => 20 + 4 * ((rank * 7) % 11);
 /** What a run takes beside the weights. */
@@ -40,7 +43,8 @@ export const churnReal: BenchCase = {
     await using host = await BenchHost.start(scratch, { flags: ['--devices', `cpu=${ROOM * (40 + BESIDE_MIB)}MiB`] });
     const shares: Share[] = [];
     for (let rank = 0; rank < MODELS; rank++) shares.push(await deployModel(scratch, host, rank));
-    await churnRound(host, shares, { seconds, calmSeconds }); // fills the room, compiles what runs often
+    for (const { path, body } of shares) await load({ port: host.port, path, body, connections: 1, requests: WARMING_REQUESTS, seconds: WARMING_SECONDS_MAX });
+    await churnRound(host, shares, { seconds, calmSeconds }); // fills the room
     const measured: Round[] = [];
     for (let round = 0; round < rounds; round++) measured.push(await churnRound(host, shares, { seconds, calmSeconds }));
     const named = { case: 'churn-real' };

@@ -7,8 +7,12 @@ import type { BenchHost } from './bench-host.ts';
 const SETTLE_MS = 1500;
 
 export async function settledBytes(host: BenchHost): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await settle();
   return residentBytes(host);
+}
+
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }
 
 export async function residentBytes(host: BenchHost): Promise<number> {

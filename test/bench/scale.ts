@@ -10,13 +10,14 @@ import { fillStore } from './crowd.ts';
 import { assertServed, load, loadShares, type LoadResult } from './load.ts';
 import { compare, interleave, report, type BenchCase, type Measure } from './measure.ts';
 import { LIGHT, writeRawFunction, type RawFunction } from './raw-function.ts';
-import { settledBytes } from './resident-memory.ts';
+import { settle, settledBytes } from './resident-memory.ts';
 import { Scratch } from './scratch.ts';
 
 const HELLO = fileURLToPath(new URL('../../../functions/hello', import.meta.url));
 const WITH_MODEL = 20;
 const RATE = 200;
 const CONNECTIONS = 32;
+const DEPLOYS_A_SECOND_MAX = 12;
 const KIB = 1024;
 
 export const scale: BenchCase = {
@@ -36,10 +37,13 @@ export const scale: BenchCase = {
     const deployMore = deployerOf(scratch);
     // The first of each is the first of all since its start.
     const deploys = await interleave(rounds, () => deployMore(crowded.host), () => deployMore(few.host));
+    // Made before: what is measured is the host's work, not that of whoever deploys.
+    const bundles = (await newFunctions(scratch, 'beside', rounds * seconds * DEPLOYS_A_SECOND_MAX)).values();
     const pairs: [number, number][] = [];
     for (let round = 0; round < rounds; round++) {
+      await settle();
       const quiet = await helloLoad(crowded.host, seconds);
-      pairs.push([(await helloBesideDeploys(crowded.host, seconds, deployMore)).p99Ms, quiet.p99Ms]);
+      pairs.push([(await helloBesideDeploys(crowded.host, seconds, bundles)).p99Ms, quiet.p99Ms]);
     }
     return [
       ...startMeasures(crowded.startMs, few.startMs, count),
@@ -94,13 +98,23 @@ async function newFunction(scratch: Scratch, name: string): Promise<FolderBundle
   return bundleFolder(folder);
 }
 
+async function newFunctions(scratch: Scratch, name: string, count: number): Promise<readonly FolderBundle[]> {
+  const bundles: FolderBundle[] = [];
+  for (let index = 0; index < count; index++) bundles.push(await newFunction(scratch, `${name}-${index}`));
+  return bundles;
+}
+
 async function helloLoad({ port }: BenchHost, seconds: number): Promise<LoadResult> {
   return assertServed(await load({ port, path: '/hello', connections: CONNECTIONS, rate: RATE, seconds }));
 }
 
-async function helloBesideDeploys(host: BenchHost, seconds: number, deployMore: (host: BenchHost) => Promise<number>): Promise<LoadResult> {
+async function helloBesideDeploys(host: BenchHost, seconds: number, bundles: Iterator<FolderBundle>): Promise<LoadResult> {
   const under = helloLoad(host, seconds);
   const endMs = monotonicMs() + seconds * 1000;
-  while (monotonicMs() < endMs) await deployMore(host);
+  while (monotonicMs() < endMs) {
+    const bundle = bundles.next();
+    if (bundle.done === true) throw new Error('there were fewer functions to deploy than the host had time for');
+    await host.deploy(bundle.value);
+  }
   return under;
 }
