@@ -5,7 +5,7 @@ import type { Capability, DeviceInfo } from '../../runtime/engine/port.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane, VersionStatus } from '../../runtime/ingress/data-plane.ts';
-import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
+import type { DeviceState } from '../../runtime/residency/devices.ts';
 import type { PoolVariant, PoolView, Residency } from '../../runtime/residency/residency.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import { versionId } from '../rollout/version-id.ts';

@@ -1,46 +1,23 @@
 // Takes one pool to the device and back: room first, then the load, the warm-up, the measured bytes into the ledger, and only
 // then it is open. A load that fails gives all back.
-import type { Clock } from '../clock.ts';
 import { NO_BYTES, totalBytes } from '../engine/pool-memory.ts';
-import type { DeviceBudget, EngineControl, LoadedPool, PoolMemory } from '../engine/port.ts';
-import { assert, toPlainError } from '../errors.ts';
+import type { LoadedPool, PoolMemory } from '../engine/port.ts';
+import { toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, WarmRecord } from '../records.ts';
-import { fitTogether } from './fit-together.ts';
-import { planFit, type FitPlan, type WantedPool } from './fit.ts';
+import { Devices, type DevicesOptions, type Wanting } from './devices.ts';
 import { IdleWatch, type IdlePool } from './idle-watch.ts';
-import { Ledger, type LedgerView } from './ledger.ts';
 import { loadWhereRoom } from './load-where-room.ts';
 import type { PlacementBook } from './placement-book.ts';
-import type { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
-import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, isPinned, move, type Pool } from './pool.ts';
-import { DeviceRoom, type NeedOptions, type Tenants } from './room.ts';
-import { ThrashWatch } from './thrash.ts';
-import { UseOrder, type OrderRule } from './use-order.ts';
+import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, move, type Pool } from './pool.ts';
+import type { NeedOptions } from './room.ts';
 import { warmUp } from './warm-up.ts';
 
-export interface PoolLoaderOptions {
-  readonly engine: EngineControl;
-  readonly clock: Clock;
-  readonly devices: readonly DeviceBudget[];
-  /** A pool that was loaded is not given up before this time has passed. */
-  readonly residencyMinMs: number;
-  /** What pools are worth; by default what loading them again costs. */
-  readonly orderRule?: OrderRule;
-  readonly pools: ReadonlyMap<string, Pool>;
-  readonly costs: PoolCosts;
+export interface PoolLoaderOptions extends Omit<DevicesOptions, 'evict'> {
   /** Told what each pool was measured to hold. */
   readonly book: PlacementBook;
   readonly onLoad: (record: LoadRecord) => void;
   readonly onEvict: (record: EvictionRecord) => void;
-  readonly onThrash: (device: string, thrashing: boolean) => void;
-}
-
-/** The books of a device and how they compare with what is there. */
-export interface DeviceState extends LedgerView {
-  /** What engines hold now above what the ledger says of the same pools: arenas grow with runs. */
-  readonly driftBytes: number;
-  readonly thrashing: boolean;
 }
 
 /** Which load: its id, what it is warmed with, for whom. */
@@ -66,19 +43,9 @@ interface Bringing {
   readonly onRun: (record: WarmRecord) => void;
 }
 
-/** One device's books, order and room. */
-interface Device {
-  readonly ledger: Ledger;
-  readonly order: UseOrder;
-  readonly room: DeviceRoom;
-  readonly thrash: ThrashWatch;
-  /** Keys of resident pools that may not go. */
-  readonly pinned: Set<string>;
-}
-
 export class PoolLoader {
   readonly #options: PoolLoaderOptions;
-  readonly #devices: ReadonlyMap<string, Device>;
+  readonly devices: Devices;
   readonly #idle: IdleWatch;
   /** Evicted for a load under way, by that pool's key. */
   readonly #evictedFor = new Map<string, EvictionRecord[]>();
@@ -86,46 +53,7 @@ export class PoolLoader {
   constructor(options: PoolLoaderOptions) {
     this.#options = options;
     this.#idle = new IdleWatch({ clock: options.clock, pools: () => this.#idlePools(), giveUp: (key) => this.#giveUpIdle(key) });
-    this.#devices = new Map(options.devices.map((budget) => [budget.device, this.#openDevice(budget)]));
-  }
-
-  devices(): readonly DeviceState[] {
-    const { clock, engine, pools } = this.#options;
-    const stats = engine.stats();
-    return [...this.#devices.values()].map(({ ledger, thrash }) => {
-      const measuredBytes = stats.filter(({ key }) => pools.get(key)?.plan.spec.device === ledger.device && ledger.holds(key))
-        .reduce((sum, { memory }) => sum + totalBytes(memory), 0);
-      const view = ledger.view();
-      return { ...view, driftBytes: measuredBytes - totalBytes(view), thrashing: thrash.isThrashing(clock.nowMs()) };
-    });
-  }
-
-  /** Each on its own device. */
-  fit(leaving: ReadonlySet<string>, wanted: readonly WantedPool[]): FitPlan {
-    return fitTogether([...this.#devices.values()].map((device) => this.#fitOn(device, leaving, wanted.filter((one) => one.device === device.ledger.device))));
-  }
-
-  #fitOn({ ledger, order }: Device, leaving: ReadonlySet<string>, wanted: readonly WantedPool[]): FitPlan {
-    const { pools, costs } = this.#options;
-    const present = [...order.leastFirst()].flatMap((key) => {
-      const pool = pools.get(key);
-      if (pool === undefined) return [];
-      return [{ key, name: describePool(pool), bytes: ledger.bytesOf(key), loadMs: pool.loadMs, pinned: isPinned(pool), stays: !isOnlyOf(pool, leaving) }];
-    });
-    const measured = wanted.map((one) => {
-      const { bytes = one.bytes, loadMs = 0 } = costs.of(one.key) ?? {};
-      return { ...one, bytes, ...(loadMs > 0 ? { loadMs } : {}) };
-    });
-    return planFit({ device: ledger.device, wanted: measured, present, budgetBytes: ledger.budgetBytes, freeBytes: ledger.freeBytes });
-  }
-
-  /** Other versions declare it than before: they may pin it, or do no longer. */
-  redeclared(pool: Pool): void {
-    this.#notePinned(pool);
-  }
-
-  bytesOf({ key, plan }: Pool): number {
-    return this.#device(plan).ledger.bytesOf(key);
+    this.devices = new Devices({ ...options, evict: (pool, usedMs, wanting) => this.#evict(pool, usedMs, wanting) });
   }
 
   /** Rejects with the reason; then nothing of the load is left. The record is told either way. */
@@ -150,26 +78,26 @@ export class PoolLoader {
       return record;
     } catch (error) {
       move(pool, 'failed');
-      this.#device(plan).ledger.release(pool.key);
+      this.devices.of(plan).ledger.release(pool.key);
       const { code, message } = toPlainError(error, 'LOAD_FAILED');
       onLoad({ ...told, endMs: clock.nowMs(), ...past(), errorCode: code, errorMessage: message });
       throw error;
     } finally {
       this.#evictedFor.delete(pool.key);
-      this.#device(plan).room.changed();
+      this.devices.of(plan).room.changed();
     }
   }
 
   /** Of a pool that is retired. */
   async unload(pool: Pool): Promise<void> {
-    const { ledger, order, room } = this.#device(pool.plan);
+    const { ledger, order, room } = this.devices.of(pool.plan);
     move(pool, 'unloading');
     const { memory } = this.#options.engine.statsOf(pool.key);
     this.#options.costs.learn(pool.key, { bytes: Math.max(totalBytes(memory), ledger.bytesOf(pool.key)) });
     this.#measured(pool.plan, memory);
     const place = order.take(pool.key);
     if (pool.repairing !== undefined) pool.place = place;
-    this.#notePinned(pool);
+    this.devices.notePinned(pool);
     try {
       await this.#options.engine.unload(pool.key);
     } catch (error) {
@@ -184,7 +112,7 @@ export class PoolLoader {
 
   async #bring(pool: Pool, { plan }: LoadOrder, load: Bringing): Promise<void> {
     const { engine, clock, costs } = this.#options;
-    const { ledger } = this.#device(plan);
+    const { ledger } = this.devices.of(plan);
     const { key } = pool;
     // What an unload that failed has left on the books.
     ledger.release(key);
@@ -214,7 +142,7 @@ export class PoolLoader {
   }
 
   #loadWhereRoom(pool: Pool, plan: PoolPlan, load: Bringing): Promise<LoadedPool> {
-    const { ledger, pinned } = this.#device(plan);
+    const { ledger, pinned } = this.devices.of(plan);
     const pinnedBytes = (): number => [...pinned].reduce((sum, key) => (load.regard?.(key) === 'replaced' ? sum : sum + ledger.bytesOf(key)), 0);
     return loadWhereRoom({
       engine: this.#options.engine, spec: plan.spec, deadlineMs: load.deadlineMs, name: describePool(pool), expectedBytes: ledger.bytesOf(pool.key),
@@ -252,15 +180,15 @@ export class PoolLoader {
   async #reserve(pool: Pool, plan: PoolPlan, bytes: number, { deadlineMs, steps, from, regard }: Bringing): Promise<void> {
     const { clock } = this.#options;
     const startMs = clock.nowMs();
-    await this.#device(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from, regard });
+    await this.devices.of(plan).room.make(pool.key, { bytes, name: describePool(pool), limitMs: Math.max(0, deadlineMs - startMs), from, regard });
     if (clock.nowMs() > startMs || this.#evictedFor.has(pool.key)) steps.push({ name: 'room', startMs, endMs: clock.nowMs() });
   }
 
   /** Now it counts as resident: it may be used, and given up. */
   #settle(pool: Pool, plan: PoolPlan, { reason, endMs, steps, warm }: LoadRecord): void {
-    const { thrash } = this.#device(plan);
+    const { thrash } = this.devices.of(plan);
     move(pool, 'resident');
-    this.#notePinned(pool);
+    this.devices.notePinned(pool);
     pool.failure = undefined;
     pool.warmedWith.clear();
     pool.warmedWith.add(plan.warm.id);
@@ -276,51 +204,20 @@ export class PoolLoader {
   /** A repair is no use: it gives the pool back its place. */
   #order(pool: Pool, reason: LoadRecord['reason']): void {
     const { key, place, loadedAtMs, loadMs } = pool;
-    const { order } = this.#device(pool.plan);
+    const { order } = this.devices.of(pool.plan);
     if (reason === 'repair' && place !== undefined) {
       order.putBack(key, place);
       order.use([[key, this.#options.engine.statsOf(key).lastUsedMs]]);
     } else {
       pool.wantedMs = loadedAtMs;
-      order.add(key, { bytes: this.bytesOf(pool), loadMs, usedMs: loadedAtMs });
+      order.add(key, { bytes: this.devices.bytesOf(pool), loadMs, usedMs: loadedAtMs });
     }
     pool.place = undefined;
   }
 
-  #openDevice({ device, budgetBytes }: DeviceBudget): Device {
-    const ledger = new Ledger({ device, budgetBytes });
-    const order = new UseOrder(this.#options.orderRule);
-    const thrash = new ThrashWatch((thrashing) => this.#options.onThrash(device, thrashing));
-    const pinned = new Set<string>();
-    const room = new DeviceRoom({ ledger, order, clock: this.#options.clock, tenants: this.#tenants(device, { thrash, pinned }) });
-    return { ledger, order, room, thrash, pinned };
-  }
-
-  #tenants(device: string, { thrash, pinned }: Pick<Device, 'thrash' | 'pinned'>): Tenants {
-    const { engine, clock, pools, residencyMinMs } = this.#options;
-    const get = (key: string): Pool => {
-      const pool = pools.get(key);
-      assert(pool !== undefined, `pool ${key} is on ${device} and nobody knows it`);
-      return pool;
-    };
-    return {
-      tenancy: (key) => {
-        const pool = get(key);
-        const stayMs = thrash.isThrashing(clock.nowMs()) ? Math.max(residencyMinMs, pool.loadMs) : residencyMinMs;
-        return { pinned: isPinned(pool), freshUntilMs: pool.wantedMs + stayMs };
-      },
-      pinned: () => pinned,
-      refresh: () => this.#refresh(),
-      // One that leaves already, because nobody declares it any more, goes by itself.
-      retire: (key) => (get(key).unload !== undefined || engine.retire(key) === 'busy' ? 'busy' : 'retired'),
-      reopen: (key) => engine.open(key),
-      evict: (key, { usedMs, forKey, reason }) => this.#evict(get(key), usedMs, { pool: get(forKey), reason }),
-    };
-  }
-
   #idlePools(): readonly IdlePool[] {
     const { clock, engine, pools } = this.#options;
-    return [...this.#devices.values()].flatMap(({ order }) => [...order.keys()]).flatMap((key) => {
+    return this.devices.residentKeys().flatMap((key) => {
       const pool = pools.get(key);
       const timeoutMs = pool === undefined ? Infinity : idleTimeoutMs(pool);
       if (pool === undefined || timeoutMs === Infinity) return [];
@@ -332,25 +229,13 @@ export class PoolLoader {
     const pool = this.#options.pools.get(key);
     if (pool === undefined || pool.unload !== undefined || this.#options.engine.retire(key) === 'busy') return;
     // Its failure is told by the state that it leaves.
-    this.#evict(pool, Math.max(this.#device(pool.plan).order.usedMs(key) ?? 0, this.#options.engine.statsOf(key).lastUsedMs)).catch(() => {});
-  }
-
-  /** What was used since the last decision, of whichever device: so a decision costs what happened, not what is there. */
-  #refresh(): void {
-    const used = this.#options.engine.takeUsed().map(({ key, usedMs }) => [key, usedMs] as const);
-    for (const { order } of this.#devices.values()) order.use(used);
-  }
-
-  #notePinned(pool: Pool): void {
-    const { pinned } = this.#device(pool.plan);
-    if (pool.state === 'resident' && isPinned(pool)) pinned.add(pool.key);
-    else pinned.delete(pool.key);
+    this.#evict(pool, Math.max(this.devices.of(pool.plan).order.usedMs(key) ?? 0, this.#options.engine.statsOf(key).lastUsedMs)).catch(() => {});
   }
 
   /** Retired already. `wanting`: whose load needs the room, and why it may have this. */
-  async #evict(pool: Pool, usedMs: number, wanting?: { readonly pool: Pool; readonly reason: 'room' | 'rollout' }): Promise<void> {
+  async #evict(pool: Pool, usedMs: number, wanting?: Wanting): Promise<void> {
     const { clock, onEvict } = this.#options;
-    const { ledger, thrash } = this.#device(pool.plan);
+    const { ledger, thrash } = this.devices.of(pool.plan);
     const bytes = ledger.bytesOf(pool.key);
     const startMs = clock.nowMs();
     pool.unload = this.unload(pool).finally(() => (pool.unload = undefined));
@@ -364,12 +249,6 @@ export class PoolLoader {
     };
     if (wanting !== undefined) this.#evictedFor.set(wanting.pool.key, [...(this.#evictedFor.get(wanting.pool.key) ?? []), record]);
     onEvict(record);
-  }
-
-  #device({ spec: { device } }: PoolPlan): Device {
-    const found = this.#devices.get(device);
-    assert(found !== undefined, `device ${device} has no budget`);
-    return found;
   }
 }
 

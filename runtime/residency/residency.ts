@@ -6,12 +6,13 @@ import type { DeviceBudget, EngineControl, PoolStats } from '../engine/port.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, RepairRecord, RunVariant, Start, TakenVariant, WarmRecord } from '../records.ts';
 import { backOffMs } from './back-off.ts';
+import type { DeviceState } from './devices.ts';
 import type { FitPlan, WantedPool } from './fit.ts';
 import type { Placement } from './placement.ts';
 import { PlacementBook } from './placement-book.ts';
 import { PoolChecks, type Rebuilt } from './pool-checks.ts';
 import { troubleOf, type PoolTrouble } from './pool-trouble.ts';
-import { PoolLoader, type DeviceState } from './pool-loader.ts';
+import { PoolLoader } from './pool-loader.ts';
 import { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isAheadOfRequests, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
@@ -147,7 +148,7 @@ export class PoolResidency implements Residency {
       pool.plans.set(versionId, plan);
       pool.plan = newestPlan(pool);
       this.#pools.set(key, pool);
-      this.#loader.redeclared(pool);
+      this.#loader.devices.notePinned(pool);
       if (plan.placedAs?.ask !== undefined) this.#book.put(plan.placedAs.ask, plan.spec);
     }
     this.#options.onClaim?.(versionId, plans.map(({ spec }) => spec.key));
@@ -178,7 +179,7 @@ export class PoolResidency implements Residency {
     for (const pool of left) {
       this.#withdraw(pool, versionId);
       pool.plan = newestPlan(pool);
-      this.#loader.redeclared(pool);
+      this.#loader.devices.notePinned(pool);
     }
     await Promise.all(left.filter(isOrphan).map((pool) => this.#remove(pool)));
   }
@@ -201,14 +202,14 @@ export class PoolResidency implements Residency {
       const found = stats.get(key);
       const trouble = troubleOf(pool, nowMs);
       return {
-        key, state, functions: [...plans.keys()], variants: variantsOf(pool), device: plan.spec.device, pinned: isPinned(pool), bytes: this.#loader.bytesOf(pool),
+        key, state, functions: [...plans.keys()], variants: variantsOf(pool), device: plan.spec.device, pinned: isPinned(pool), bytes: this.#loader.devices.bytesOf(pool),
         ...(trouble === undefined ? {} : { trouble }), ...(found === undefined ? {} : { stats: found }),
       };
     });
   }
 
   devices(): readonly DeviceState[] {
-    return this.#loader.devices();
+    return this.#loader.devices.states();
   }
 
   place(functionName: string, wanted: readonly WantedPlace[]): readonly Placement[] {
@@ -221,7 +222,7 @@ export class PoolResidency implements Residency {
   }
 
   fit(leaving: readonly string[], wanted: readonly WantedPool[]): FitPlan {
-    return this.#loader.fit(new Set(leaving), wanted);
+    return this.#loader.devices.fit(new Set(leaving), wanted);
   }
 
   /** Statistics of loaded pools under the names that people know them by. */

@@ -3,7 +3,7 @@ import type { DeviceBudget } from '../../runtime/engine/port.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import type { LoadRecord } from '../../runtime/records.ts';
 import { planFit, type FitPlan, type WantedPool } from '../../runtime/residency/fit.ts';
-import type { DeviceState } from '../../runtime/residency/pool-loader.ts';
+import type { DeviceState } from '../../runtime/residency/devices.ts';
 import type { Placement } from '../../runtime/residency/placement.ts';
 import { PlacementBook } from '../../runtime/residency/placement-book.ts';
 import type { PoolTrouble } from '../../runtime/residency/pool-trouble.ts';

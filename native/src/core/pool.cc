@@ -22,16 +22,8 @@ constexpr size_t kOwnJobsMax = 64;
 // Of a driven pool: how long an unload waits before it looks again whether the last run has ended.
 constexpr auto kLookAgain = std::chrono::milliseconds(1);
 
-RunRequest RequestOf(const Job& job) {
-  RunRequest request;
-  request.inputs = &job.inputs;
-  request.wanted = job.wanted.empty() ? nullptr : &job.wanted;
-  return request;
-}
-
-Status RunGuarded(Slot& slot, Job& job, WorkPlace& place) {
+Status RunGuarded(Slot& slot, const RunRequest& request, Job& job, WorkPlace& place) {
   const AtWork at_work(place, job.pool);
-  const RunRequest request = RequestOf(job);
   try {
     return slot.Run(request, &job.outputs);
   } catch (const std::bad_alloc&) {
@@ -232,9 +224,16 @@ void Pool::Run(Runner& runner, Job& job) {
   if (is_long) tokens_.Release();
 }
 
+RunRequest Pool::RequestOf(const Job& job) {
+  RunRequest request;
+  request.inputs = &job.inputs;
+  request.wanted = job.wanted.empty() ? nullptr : &job.wanted;
+  return request;
+}
+
 void Pool::RunOnSlot(Runner& runner, Job& job) {
   if (IsTooLate(job)) return;
-  Judge(runner, job, RunGuarded(*runner.slot, job, *runner.place));
+  Judge(runner, job, RunGuarded(*runner.slot, RequestOf(job), job, *runner.place));
 }
 
 // Ends it if so; else its run begins now.
@@ -262,92 +261,6 @@ void Pool::Judge(Runner& runner, Job& job, Status status) {
   if (!job.status.ok()) job.outputs.clear();
   if (runner.has_run) usual_run_.Learn(job.ended_ns - job.started_ns, job.status.ok() ? RunEnd::kWhole : RunEnd::kCut);
   runner.has_run = true;
-}
-
-// What follows is the driver's side: the same as Serve, in steps that never wait.
-
-bool Pool::Step() {
-  bool any = false;
-  for (auto& runner : runners_) any = StepRunner(*runner) || any;
-  return any;
-}
-
-bool Pool::StepRunner(Runner& runner) {
-  if (runner.is_aside.load(std::memory_order_acquire)) return false;  // its end wakes the driver
-  if (runner.flying == nullptr) {
-    if (!runner.is_called.load(std::memory_order_relaxed) || !runner.is_called.exchange(false, std::memory_order_acquire)) return false;
-    if (auto job = TakeOrIdle(runner)) Begin(runner, std::move(job));
-    return true;
-  }
-  Status status;
-  {
-    Job& job = *runner.flying;
-    const AtWork at_work(WorkPlaceOfThisThread(), job.pool);
-    if (!runner.slot->driven()->Poll(RequestOf(job), &status, &job.outputs)) return true;
-  }
-  std::shared_ptr<Job> ended = std::move(runner.flying);
-  Judge(runner, *ended, std::move(status));
-  Next next = NextJob(runner, *ended);
-  // The device first: the next run goes while this one is reported.
-  if (next.job == nullptr) next.job = TakeOrIdle(runner);
-  if (next.job != nullptr) Begin(runner, std::move(next.job));
-  entry_.Complete(std::move(ended), next.in_burst ? &Completion::DoneInBurst : &Completion::Done);
-  return true;
-}
-
-std::shared_ptr<Job> Pool::TakeOrIdle(Runner& runner) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  auto job = TakeJob(runner);
-  if (job == nullptr) {
-    runner.idle = true;
-    idle_.push_back(&runner);
-  }
-  return job;
-}
-
-void Pool::Begin(Runner& runner, std::shared_ptr<Job> job) {
-  Status failure;
-  auto began = DrivenSlot::Began::kFailed;
-  const bool is_late = IsTooLate(*job);
-  if (!is_late) {
-    const AtWork at_work(WorkPlaceOfThisThread(), job->pool);
-    began = runner.slot->driven()->Start(RequestOf(*job), &failure);
-  }
-  if (began == DrivenSlot::Began::kStarted) {
-    runner.flying = std::move(job);
-    return;
-  }
-  if (began == DrivenSlot::Began::kAside) {
-    runner.is_aside.store(true, std::memory_order_relaxed);
-    driver_.Aside([this, &runner, job = std::move(job)] { RunAside(runner, job); });
-    return;
-  }
-  if (!is_late) Judge(runner, *job, std::move(failure));
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    runner.current = nullptr;
-    --busy_;
-  }
-  runner.is_called.store(true, std::memory_order_release);
-  driver_.Wake();
-  entry_.Complete(std::move(job));
-}
-
-void Pool::RunAside(Runner& runner, std::shared_ptr<Job> job) {
-  // Once it is not busy any more the pool may go.
-  PoolEntry& entry = entry_;
-  DeviceDriver& driver = driver_;
-  runner.place = &WorkPlaceOfThisThread();
-  RunOnSlot(runner, *job);
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    runner.current = nullptr;
-    --busy_;
-    runner.is_called.store(true, std::memory_order_relaxed);
-    runner.is_aside.store(false, std::memory_order_release);
-  }
-  driver.Wake();
-  entry.Complete(std::move(job));
 }
 
 bool Pool::Sweep(Swept* swept) {

@@ -81,12 +81,16 @@ class Pool final : private Drivable {
   void CallIdle();
   void Call(Runner& runner);
   void Run(Runner& runner, Job& job);
+  static RunRequest RequestOf(const Job& job);
   void RunOnSlot(Runner& runner, Job& job);
+
+  // Where it is driven: pool_steps.cc.
   bool Step() override;
   bool StepRunner(Runner& runner);
   std::shared_ptr<Job> TakeOrIdle(Runner& runner);
   void Begin(Runner& runner, std::shared_ptr<Job> job);
   void RunAside(Runner& runner, std::shared_ptr<Job> job);
+
   bool IsTooLate(Job& job);
   void Judge(Runner& runner, Job& job, Status status);
   void SweepLine(std::deque<std::shared_ptr<Job>>& jobs, int64_t now, Swept* swept);
