@@ -1,19 +1,18 @@
 // How long the next start of an isolate waits: not at all at first, longer and longer when isolates of a version are lost or
 // cannot start. While none serves, those who ask are told at once what failed last, as with loads.
+import { backOffMs } from '../back-off.ts';
 import type { Clock } from '../clock.ts';
 import { PilotlightError, toPlainError, type ErrorPlain } from '../errors.ts';
 
 const RECENT_MS = 30_000;
 const FREE_REPLACEMENTS = 3;
-const BACK_OFF_FIRST_MS = 100;
-const BACK_OFF_MAX_MS = 5_000;
-const FAILED_FIRST_MS = 1_000;
-const FAILED_MAX_MS = 30_000;
+const SPARE_FIRST_MS = 100;
+const SPARE_MAX_MS = 5_000;
 
 /** How long a new spare waits, by the number of replacements of the last half minute. */
-export function backOffMs(recent: number): number {
+export function spareWaitMs(recent: number): number {
   if (recent <= FREE_REPLACEMENTS) return 0;
-  return Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** (recent - FREE_REPLACEMENTS - 1));
+  return Math.min(SPARE_MAX_MS, SPARE_FIRST_MS * 2 ** (recent - FREE_REPLACEMENTS - 1));
 }
 
 export interface StartFailure {
@@ -39,7 +38,7 @@ export class StartBackOff {
   }
 
   get waitMs(): number {
-    return backOffMs(this.#recent().length);
+    return spareWaitMs(this.#recent().length);
   }
 
   started(): void {
@@ -50,7 +49,7 @@ export class StartBackOff {
   failed(cause: unknown): PilotlightError {
     const { code, message } = toPlainError(cause, 'BAD_HANDLER');
     const count = (this.#failure?.count ?? 0) + 1;
-    const waitMs = Math.min(FAILED_FIRST_MS * 2 ** (count - 1), FAILED_MAX_MS);
+    const waitMs = backOffMs(count);
     const error = refusal(`no isolate of ${this.#label} could start (${code}: ${message})`, cause, waitMs);
     this.#failure = { error, count, untilMs: this.#clock.nowMs() + waitMs };
     return error;

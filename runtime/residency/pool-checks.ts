@@ -1,11 +1,11 @@
 // Tries resident pools now and then with a light run of their own, one pool at a time in the host, and has those rebuilt that
 // fail it twice. A check is no use: it holds nothing, stamps nothing and is in no statistics of jobs.
 import { randomBytes } from 'node:crypto';
+import { backOffMs } from '../back-off.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { EngineControl, PoolStats } from '../engine/port.ts';
 import { PilotlightError, describeThrown } from '../errors.ts';
 import type { CheckRun, LoadRecord, RepairReason, RepairRecord } from '../records.ts';
-import { backOffMs } from './back-off.ts';
 import { findFault } from './check-outputs.ts';
 import { failedInRow, nextCheck, type CheckedPool } from './check-policy.ts';
 import type { PoolPlan } from './pool-plan.ts';

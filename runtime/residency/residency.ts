@@ -1,11 +1,11 @@
 // Which pools are declared and which of them are asked for, on the control thread: one load in flight for any number of waiters,
 // kept until others need the room or no version declares it. A job on a resident pool never comes here.
 import { randomBytes } from 'node:crypto';
+import { backOffMs } from '../back-off.ts';
 import type { Clock } from '../clock.ts';
 import type { DeviceBudget, EngineControl, PoolStats } from '../engine/port.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, RepairRecord, RunVariant, Start, TakenVariant, WarmRecord } from '../records.ts';
-import { backOffMs } from './back-off.ts';
 import type { DeviceState } from './devices.ts';
 import type { FitPlan, WantedPool } from './fit.ts';
 import type { Placement } from './placement.ts';

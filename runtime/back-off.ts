@@ -1,4 +1,4 @@
-// How long a pool that failed rests before it is tried again.
+// How long what failed rests before it is tried again: a pool that did not load, a version whose isolates did not start.
 
 const FIRST_MS = 1_000;
 const MAX_MS = 30_000;
