@@ -11,12 +11,11 @@ void DeviceDriver::Attach(Drivable& pool) {
   ++waiting_;
   std::lock_guard<std::mutex> lock(pools_mutex_);
   --waiting_;
-  if (!started_) {
-    // Never ended: the device is there for the life of the process.
-    StartThread("pilotlight-gpu", Turn::kPrompt, [this] { Drive(); }).detach();
-    StartThread("pilotlight-gpu2", Turn::kBackground, [this] { ServeAside(); }).detach();
-    started_ = true;
-  }
+  // Never ended: the device is there for the life of the process.
+  if (!drives_) StartThread("pilotlight-gpu", Turn::kPrompt, [this] { Drive(); }).detach();
+  drives_ = true;
+  if (!serves_aside_) StartThread("pilotlight-gpu2", Turn::kBackground, [this] { ServeAside(); }).detach();
+  serves_aside_ = true;
   pools_.push_back(&pool);
 }
 

@@ -50,7 +50,8 @@ class DeviceDriver {
   std::condition_variable aside_posted_;
   std::deque<std::function<void()>> aside_;
 
-  bool started_ = false;  // under pools_mutex_
+  // Under pools_mutex_: each by itself, since the system may have a thread for one and none for the other.
+  bool drives_ = false, serves_aside_ = false;
 };
 
 }  // namespace pilotlight
