@@ -88,7 +88,7 @@ test('a wrong value is refused with where it stands and what was expected', () =
     [{ env: { PILOTLIGHT_LOG_LEVEL: 'warning' } }, /expected one of .*did you mean warn\?/],
     [{ file: '{ "port": "8787" }' }, /jsonc:1:3: "port" is "8787"; expected a whole number/],
     [{ file: '{ "port": null }' }, /"port" is null/],
-    [{ file: '{ "store": ["a"] }' }, /"store" is \[\]; expected a path/],
+    [{ file: '{ "store": ["a"] }' }, /"store" is \["a"\]; expected a path/],
     [{ file: '{ "ingressThreads": 0 }' }, /"ingressThreads" is 0/],
     [{ flags: { host: 'a b' } }, /--host is "a b"; expected an address/],
   ];
@@ -98,10 +98,19 @@ test('a wrong value is refused with where it stands and what was expected', () =
   }
 });
 
-test('a promised setting is refused as not supported yet', () => {
-  assert.match(refusal({ file: '{ "tensorrtPlugins": [] }' }), /"tensorrtPlugins" is not supported yet/);
-  assert.match(refusal({ env: { PILOTLIGHT_TENSORRT_LIBRARY: '/x' } }), /PILOTLIGHT_TENSORRT_LIBRARY is not supported yet/);
-  assert.match(refusal({ flags: { versionCompatiblePlans: 'true' } }), /--version-compatible-plans is not supported yet/);
+test('libraries of plugins are paths with commas between them, in the file a list', () => {
+  assert.deepEqual(read({ env: { PILOTLIGHT_TENSORRT_PLUGINS: '/a.so, b.so' } }).config.tensorrtPlugins, ['/a.so', join(folder, 'b.so')]);
+  assert.deepEqual(read({ file: '{ "tensorrtPlugins": ["/a.so", "./b.so"] }' }).config.tensorrtPlugins, ['/a.so', join(folder, 'b.so')]);
+  for (const wrong of ['"/a.so"', '[1]', '[""]']) assert.match(refusal({ file: `{ "tensorrtPlugins": ${wrong} }` }), /"tensorrtPlugins" is .*; expected paths, with commas between them/);
+  assert.match(refusal({ flags: { tensorrtPlugins: '/a.so,,/b.so' } }), /--tensorrt-plugins is "\/a\.so,,\/b\.so"; expected paths/);
+});
+
+test('a choice of yes or no is spelled out', () => {
+  assert.equal(read({}).config.versionCompatiblePlans, false);
+  assert.equal(read({ flags: { versionCompatiblePlans: 'true' } }).config.versionCompatiblePlans, true);
+  assert.equal(read({ file: '{ "versionCompatiblePlans": true }' }).config.versionCompatiblePlans, true);
+  assert.match(refusal({ env: { PILOTLIGHT_VERSION_COMPATIBLE_PLANS: 'yes' } }), /expected true or false/);
+  assert.match(refusal({ file: '{ "versionCompatiblePlans": "true" }' }), /expected true or false/);
 });
 
 test('fault 12: a broken settings file is refused with line and column, and reaches no prototype', () => {
@@ -151,7 +160,7 @@ test('the default number of ingress threads follows the cores', () => {
 test('every default is a value that its own setting accepts', () => {
   const { config } = read();
   for (const name of SETTING_NAMES) {
-    if (config[name] !== undefined) assert.equal(SETTINGS[name].type.parseJson(config[name], folder), config[name], name);
+    if (config[name] !== undefined) assert.deepEqual(SETTINGS[name].type.parseJson(config[name], folder), config[name], name);
   }
 });
 

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { parseConfigFile, readConfigFile } from './config/config-file.ts';
 import { nearestName } from './config/nearest-name.ts';
-import { flagOf, NOT_YET, OTHER_VARIABLES, SETTING_NAMES, SETTINGS, variableOf } from './config/settings.ts';
+import { flagOf, OTHER_VARIABLES, SETTING_NAMES, SETTINGS, variableOf } from './config/settings.ts';
 import type { Machine, SettingName } from './config/settings.ts';
 import type { ValueType } from './config/value-type.ts';
 import { PilotlightError } from './errors.ts';
@@ -21,6 +21,9 @@ export interface Config {
   readonly adminPort: number;
   readonly ingressThreads: number;
   readonly onnxruntimeLibrary: string | undefined;
+  readonly tensorrtLibrary: string | undefined;
+  readonly tensorrtPlugins: readonly string[];
+  readonly versionCompatiblePlans: boolean;
   readonly devices: string | undefined;
   readonly simulatedDevices: string | undefined;
   readonly residencyMinMs: number;
@@ -77,7 +80,7 @@ export function readConfig(sources: ConfigSources = {}): ReadConfig {
 
 /** `--port 80 --store=/var/lib/pilotlight` by setting name. For callers that do not parse flags by the table themselves. */
 export function parseSettingFlags(args: readonly string[]): Readonly<Record<string, string>> {
-  const nameOf = new Map(['config', ...SETTING_NAMES, ...NOT_YET].map((name) => [flagOf(name), name]));
+  const nameOf = new Map(['config', ...SETTING_NAMES].map((name) => [flagOf(name), name]));
   const flags: Record<string, string> = Object.create(null);
   for (let index = 0; index < args.length; index += 1) {
     const [flag = '', inline] = splitOnce(args[index] ?? '');
@@ -109,7 +112,7 @@ function flagValues(flags: Readonly<Record<string, string>>, folder: string): La
 }
 
 function variableValues(env: Readonly<Record<string, string | undefined>>, folder: string): Layer {
-  const nameOf = new Map([...SETTING_NAMES, ...NOT_YET].map((name) => [variableOf(name), name]));
+  const nameOf = new Map(SETTING_NAMES.map((name) => [variableOf(name), name]));
   const layer = new Map<SettingName, SetValue>();
   const take = (name: SettingName, variable: string): void => {
     // Set but empty is how a compose file or a shell says "not set".
@@ -151,9 +154,6 @@ function fileValues(flag: string | undefined, variable: string | undefined, fold
 }
 
 function requireSetting(name: string, asWritten: string, spell: (name: string) => string): SettingName {
-  if (NOT_YET.includes(name)) {
-    throw new PilotlightError('BAD_SETTING', `${asWritten} is not supported yet; leave it out`);
-  }
   const known = SETTING_NAMES.find((candidate) => candidate === name);
   if (known === undefined) throw unknown(asWritten, SETTING_NAMES.map(spell), spell(name));
   return known;

@@ -11,7 +11,7 @@ import { Store } from '../deploy/store/store.ts';
 import { realClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { budgetsOf } from './config/device-budgets.ts';
-import { simulatedDevicesOf } from './config/simulated-devices.ts';
+import { engineOptionsOf } from './config/engine-options.ts';
 import { versionLabel } from './function.ts';
 import { inspectOnce } from './engine/inspect-once.ts';
 import { NativeEngine } from './engine/native-engine.ts';
@@ -60,10 +60,7 @@ function fail(error: unknown): void {
 }
 
 async function run(config: Config, descriptors: HostDescriptors): Promise<void> {
-  const engine = new NativeEngine({
-    ...(config.onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary: config.onnxruntimeLibrary }),
-    simulatedDevices: simulatedDevicesOf(config.simulatedDevices),
-  });
+  const engine = new NativeEngine(engineOptionsOf(config));
   const store = await Store.open(config.store, { versionsKept: config.versionsKept, secretsDir: config.secretsDir });
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
@@ -97,6 +94,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     store, rollout, dataPlane, residency, clock: realClock, token: await store.token(), hostNames: [hostname(), config.adminHost],
     capabilities: () => engine.capabilities(),
     devices: () => engine.devices(),
+    libraries: () => engine.libraries(),
     live: () => ({ ok: true }),
     ready: () => (waitsFor === undefined ? { ok: true } : { ok: false, reason: waitsFor }),
     metrics: () => telemetry.openMetrics(),

@@ -1,7 +1,7 @@
 // Addresses that show what the host is and has: functions, versions, pools, devices, capabilities, traces. They change nothing.
 import { availableParallelism } from 'node:os';
 import { Hono } from 'hono';
-import type { Capability, DeviceInfo } from '../../runtime/engine/port.ts';
+import type { Capability, DeviceInfo, FoundLibrary } from '../../runtime/engine/port.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
 import { versionLabel } from '../../runtime/function.ts';
 import type { DataPlane, VersionStatus } from '../../runtime/ingress/data-plane.ts';
@@ -27,6 +27,7 @@ export interface ViewRoutesOptions {
   readonly residency: Pick<Residency, 'pools' | 'devices'>;
   readonly capabilities: () => readonly Capability[];
   readonly devices: () => readonly DeviceInfo[];
+  readonly libraries: () => readonly FoundLibrary[];
   readonly traces: Traces;
 }
 
@@ -76,7 +77,7 @@ export interface VersionView extends Omit<ShareView, 'percent'> {
 }
 
 /** A device that the setting `devices` names: what it is, and the books of its memory. */
-export interface DeviceView extends DeviceState, Pick<DeviceInfo, 'name' | 'backends' | 'computeCapability'> {
+export interface DeviceView extends DeviceState, Pick<DeviceInfo, 'name' | 'id' | 'backends' | 'computeCapability'> {
   /** Of the CPU. */
   readonly cores?: number;
   /** Of the device as it is, others' bytes among them; the budget is a part of it. */
@@ -93,6 +94,8 @@ export interface DoctorView {
   readonly capabilities: readonly Capability[];
   /** All that were found, used or not. */
   readonly devices: readonly DeviceInfo[];
+  /** What NVIDIA's GPUs are reached by. */
+  readonly libraries: readonly FoundLibrary[];
   readonly quarantined: readonly QuarantineView[];
 }
 
@@ -105,7 +108,7 @@ export interface QuarantineView {
 const TRACES_MAX = 200;
 
 export function viewRoutes(options: ViewRoutesOptions): Hono {
-  const { store, residency, capabilities, devices, traces, rollout } = options;
+  const { store, residency, devices, traces, rollout } = options;
   const app = new Hono();
 
   app.get('/functions', async (context) => {
@@ -130,7 +133,7 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
 
   app.get('/pools', (context) => context.json({ pools: residency.pools() }));
   app.get('/devices', (context) => context.json({ devices: deviceViews(residency, devices()) }));
-  app.get('/doctor', (context) => context.json(doctorView(capabilities(), devices(), quarantineViews(options))));
+  app.get('/doctor', (context) => context.json(doctorView(options, quarantineViews(options))));
   app.get('/traces/recent', (context) => context.json({ traces: traces.recent(TRACES_MAX) }));
 
   app.get('/traces/:requestId', (context) => {
@@ -145,9 +148,12 @@ export function viewRoutes(options: ViewRoutesOptions): Hono {
 
 /** Also what `pilotlight doctor` shows when no host runs. */
 export function doctorView(
-  capabilities: readonly Capability[], devices: readonly DeviceInfo[], quarantined: readonly QuarantineView[] = [],
+  { capabilities, devices, libraries }: Pick<ViewRoutesOptions, 'capabilities' | 'devices' | 'libraries'>, quarantined: readonly QuarantineView[] = [],
 ): DoctorView {
-  return { node: process.version, platform: `${process.platform}-${process.arch}`, cores: availableParallelism(), capabilities, devices, quarantined };
+  return {
+    node: process.version, platform: `${process.platform}-${process.arch}`, cores: availableParallelism(),
+    capabilities: capabilities(), devices: devices(), libraries: libraries(), quarantined,
+  };
 }
 
 function quarantineViews({ store, rollout }: ViewRoutesOptions): readonly QuarantineView[] {

@@ -143,7 +143,7 @@ TEST("an unknown backend is refused with the names of the known") {
 TEST("inspecting reads the signature and loads nothing") {
   FakePool pool("load-gate never-opened");
   std::promise<Result<Signature>> inspected;
-  Registry::Get().Inspect("fake", pool.options.path, [&](Result<Signature> result) { inspected.set_value(std::move(result)); });
+  Registry::Get().Inspect("fake", pool.options.path, "cpu", [&](Result<Signature> result) { inspected.set_value(std::move(result)); });
   const auto result = inspected.get_future().get();
   CHECK(result.ok());
   CHECK_EQUAL(result.value.outputs[0].name, "y");

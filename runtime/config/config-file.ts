@@ -46,7 +46,7 @@ export function parseConfigFile(file: string, fileText: string): ReadonlyMap<str
   const entries = new Map<string, FileEntry>();
   for (const { key, value, offset } of properties(root)) {
     if (entries.has(key)) refuse(offset, `"${key}" stands here a second time; it is set at ${entries.get(key)?.from}`);
-    if (key !== '$schema') entries.set(key, { value: value.value ?? shapeOf(value), from: place(offset) });
+    if (key !== '$schema') entries.set(key, { value: valueOf(value), from: place(offset) });
   }
   return entries;
 }
@@ -71,10 +71,10 @@ function* properties(root: Node): Generator<{ key: string; value: Node; offset: 
   }
 }
 
-/** No setting is an array, an object or null yet: enough for the message that refuses it. */
-function shapeOf(value: Node): unknown {
-  if (value.type === 'array') return [];
-  return value.type === 'object' ? {} : null;
+/** No setting is an object or null: what they are is enough for the message that refuses them. */
+function valueOf(node: Node): unknown {
+  if (node.type === 'array') return (node.children ?? []).map(valueOf);
+  return node.type === 'object' ? {} : node.value ?? null;
 }
 
 function lineAndColumn(text: string, offset: number): string {

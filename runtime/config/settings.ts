@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Config, LogLevel } from '../config.ts';
 import { DEVICE_BUDGETS_DEFAULT_ABOUT, deviceBudgets } from './device-budgets.ts';
 import { simulatedDeviceList } from './simulated-devices.ts';
-import { fraction, hostName, oneOf, path, wholeNumber } from './value-type.ts';
+import { fraction, hostName, oneOf, path, pathList, wholeNumber, yesOrNo } from './value-type.ts';
 import type { ValueType } from './value-type.ts';
 
 export interface Machine {
@@ -75,6 +75,23 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     type: path,
     default: undefined,
     defaultAbout: 'the library of the package onnxruntime-node',
+  },
+  tensorrtLibrary: {
+    about: 'TensorRT\'s shared library (libnvinfer) of version 10 or 11, or the folder that holds it.',
+    type: path,
+    default: undefined,
+    defaultAbout: 'where the system\'s loader finds libnvinfer.so.10 or libnvinfer.so.11',
+  },
+  tensorrtPlugins: {
+    about: 'Libraries with plugins for TensorRT, opened in this order before the first plan is loaded. Without one of them no plan is.',
+    type: pathList,
+    default: [],
+    defaultAbout: 'none',
+  },
+  versionCompatiblePlans: {
+    about: 'Whether to load version-compatible TensorRT plans. They run code of their own in the host, so only with plans that you trust as you trust the host.',
+    type: yesOrNo,
+    default: false,
   },
   devices: {
     about: 'Devices to load models on, and the memory that they may hold together on each: a size, a part of its memory (of a GPU never more than is ' +
@@ -157,9 +174,6 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
 };
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
-
-/** Settings that are promised; naming one is refused, not ignored. */
-export const NOT_YET: readonly string[] = ['tensorrtLibrary', 'tensorrtPlugins', 'versionCompatiblePlans'];
 
 /** Variables that begin like ours and are no settings: the CLI's. */
 export const OTHER_VARIABLES: readonly string[] = ['PILOTLIGHT_CONFIG', 'PILOTLIGHT_TOKEN', 'PILOTLIGHT_ADMIN'];

@@ -39,6 +39,23 @@ export const path: ValueType<string> = {
   parseJson: (value, folder) => (typeof value === 'string' ? path.parseText(value, folder) : undefined),
 };
 
+export const pathList: ValueType<readonly string[]> = {
+  expects: 'paths, with commas between them; in the file a list of them',
+  parseText: (text, folder) => pathList.parseJson(text.split(',').map((part) => part.trim()), folder),
+  parseJson: (value, folder) => {
+    if (!Array.isArray(value)) return undefined;
+    const paths = value.map((one) => path.parseJson(one, folder));
+    return paths.every((one) => one !== undefined) ? paths : undefined;
+  },
+};
+
+export const yesOrNo: ValueType<boolean> = {
+  expects: 'true or false',
+  choices: ['true', 'false'],
+  parseText: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+  parseJson: (value) => (typeof value === 'boolean' ? value : undefined),
+};
+
 export function oneOf<Choice extends string>(choices: readonly Choice[]): ValueType<Choice> {
   const accept = (value: unknown): Choice | undefined => choices.find((choice) => choice === value);
   return { expects: `one of ${choices.join(', ')}`, choices, parseText: accept, parseJson: accept };

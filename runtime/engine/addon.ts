@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { describeThrown, PilotlightError } from '../errors.ts';
 import { FRAME_LAYOUT } from './frame.ts';
-import type { Capability, PoolSpec, PoolStats, UsedPool } from './port.ts';
+import type { Capability, DeviceInfo, FoundLibrary, PoolSpec, PoolStats, UsedPool } from './port.ts';
 
 /** One output of a run that came by itself; `data` is an ArrayBuffer, or the strings. */
 export interface LoneOutput {
@@ -44,7 +44,7 @@ export interface NativeAddon {
   attach(listener: NativeListener): NativeMemory;
   intern(key: string): number;
   load(id: number, spec: PoolSpec): void;
-  inspect(id: number, backend: string, path: string): void;
+  inspect(id: number, backend: string, path: string, device: string): void;
   unload(id: number, key: string): void;
   open(key: string): number;
   retire(key: string): 'retired' | 'busy' | 'absent';
@@ -60,6 +60,11 @@ export interface NativeAddon {
   takeUsed(): readonly UsedPool[];
   capabilities(): readonly Capability[];
   setOnnxRuntimeLibrary(path: string): void;
+  /** Path of the library or of its folder, empty for the loader's search; libraries of plugins; whether plans may run code of their own. */
+  setTensorRt(library: string, plugins: readonly string[], allowHostCode: boolean): void;
+  /** Real ones. Each gets a context of this process. */
+  gpus(): readonly Omit<DeviceInfo, 'backends'>[];
+  libraries(): readonly FoundLibrary[];
   /** A GPU that is not there (native/src/fake/simulated_devices.h); others have taken so many of its bytes. Again changes it. */
   simulateDevice(device: string, totalBytes: number, takenBytes: number): void;
   simulatedFreeBytes(device: string): number;
@@ -71,7 +76,8 @@ export interface NativeAddon {
 
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
-  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, simulateDevice: true,
+  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, setTensorRt: true, gpus: true,
+  libraries: true, simulateDevice: true,
   simulatedFreeBytes: true, keepWorkRecord: true, monotonic: true,
 } satisfies Record<Exclude<keyof NativeAddon, 'layout'>, true>);
 

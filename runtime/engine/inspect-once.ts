@@ -11,12 +11,12 @@ const FILES_MAX = 1_000;
 export function inspectOnce(engine: Pick<EngineControl, 'inspect'>): Pick<EngineControl, 'inspect'> {
   const known = new LRUCache<string, Promise<Signature>>({ max: FILES_MAX });
   return {
-    async inspect(path, backend) {
+    async inspect(path, backend, device) {
       const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true });
       const key = [backend, dev, ino, size, mtimeNs].join(' ');
       const found = known.get(key);
       if (found !== undefined) return found;
-      const signature = engine.inspect(path, backend);
+      const signature = engine.inspect(path, backend, device);
       known.set(key, signature);
       signature.catch(() => known.delete(key));
       return signature;

@@ -6,7 +6,7 @@ import { machineMemory } from './machine-memory.ts';
 import { nativeError } from './native-codes.ts';
 import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
 import type { PoolHandle } from './pool-handle.ts';
-import type { Backend, Capability, DeviceInfo, DeviceName, EngineControl, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from './port.ts';
+import type { Backend, Capability, DeviceInfo, DeviceName, EngineControl, FoundLibrary, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
 /** A GPU that is not there; only the backend `fake` loads on it. */
@@ -21,6 +21,13 @@ export interface SimulatedDevice {
 export interface NativeEngineOptions {
   /** Absolute path of libonnxruntime; left out: the one of onnxruntime-node. One for the process: the first use decides. */
   readonly onnxruntimeLibrary?: string;
+  /** Absolute path of libnvinfer, or of the folder that holds it; left out: wherever the loader finds it. As above. */
+  readonly tensorrtLibrary?: string;
+  /** Absolute paths of libraries of plugins. */
+  readonly tensorrtPlugins?: readonly string[];
+  /** `allowed`: plans may run code of their own in this process, as version-compatible ones do. */
+  readonly planHostCode?: 'allowed' | 'refused';
+  /** One hides the real GPU that has its name. */
   readonly simulatedDevices?: readonly SimulatedDevice[];
 }
 
@@ -32,6 +39,8 @@ export class NativeEngine implements EngineControl {
 
   constructor(options: NativeEngineOptions = {}) {
     this.#channel.addon.setOnnxRuntimeLibrary(options.onnxruntimeLibrary ?? packagedOnnxRuntimeLibrary());
+    const { tensorrtLibrary = '', tensorrtPlugins = [], planHostCode = 'refused' } = options;
+    this.#channel.addon.setTensorRt(tensorrtLibrary, tensorrtPlugins, planHostCode === 'allowed');
     this.#simulated = options.simulatedDevices ?? [];
     for (const { device, totalBytes, takenBytes } of this.#simulated) this.#channel.addon.simulateDevice(device, totalBytes, takenBytes);
   }
@@ -52,17 +61,24 @@ export class NativeEngine implements EngineControl {
     return this.#channel.addon.capabilities();
   }
 
+  /** The driver, TensorRT and what belongs to it. Opens what it finds: for `doctor`. */
+  libraries(): readonly FoundLibrary[] {
+    return this.#channel.addon.libraries();
+  }
+
   devices(): readonly DeviceInfo[] {
+    const isSimulated = ({ device }: Pick<DeviceInfo, 'device'>): boolean => this.#simulated.some((one) => one.device === device);
     return [
       { device: 'cpu', name: cpus()[0]?.model ?? 'CPU', backends: ['onnxruntime', 'fake'], ...machineMemory() },
+      ...this.#channel.addon.gpus().filter((gpu) => !isSimulated(gpu)).map((gpu): DeviceInfo => ({ ...gpu, backends: ['tensorrt'] })),
       ...this.#simulated.map(({ takenBytes: _takenBytes, ...info }): DeviceInfo => ({
         ...info, name: 'simulated GPU', backends: ['fake'], freeBytes: this.#channel.addon.simulatedFreeBytes(info.device),
       })),
     ];
   }
 
-  inspect(path: string, backend: Backend): Promise<Signature> {
-    return this.#channel.ask<Signature>((id) => this.#channel.addon.inspect(id, backend, path));
+  inspect(path: string, backend: Backend, device: DeviceName = 'cpu'): Promise<Signature> {
+    return this.#channel.ask<Signature>((id) => this.#channel.addon.inspect(id, backend, path, device));
   }
 
   async load(spec: PoolSpec): Promise<LoadedPool> {

@@ -2,7 +2,7 @@
 // process could stand behind it. The native adapter implements it; `fake` is one of its backends.
 import type { Signature, Tensors } from './tensor.ts';
 
-export type Backend = 'onnxruntime' | 'fake';
+export type Backend = 'onnxruntime' | 'tensorrt' | 'fake';
 
 export type DeviceName = 'cpu' | `gpu:${number}`;
 
@@ -11,6 +11,8 @@ export interface DeviceInfo {
   readonly device: DeviceName;
   /** What its maker calls it. */
   readonly name: string;
+  /** Of a GPU: the same in every process and after every restart, whichever place it has among those that can be seen: `GPU-` and a UUID. */
+  readonly id?: string;
   /** Those that can load engines on it. */
   readonly backends: readonly Backend[];
   /** Of a GPU: `9.0`. */
@@ -116,6 +118,17 @@ export interface Capability {
   readonly reason?: string;
 }
 
+/** One of the libraries that NVIDIA's GPUs are reached by, for people. */
+export interface FoundLibrary {
+  readonly name: string;
+  /** None: it does not tell, or it is not there. */
+  readonly version?: string;
+  /** Found, or looked for. */
+  readonly path: string;
+  /** Why it is not there, and what would do. */
+  readonly reason?: string;
+}
+
 /**
  * The control thread's side: loads, warms, opens and retires pools. Rejects with coded errors: BAD_MODEL (the file is at fault),
  * LOAD_FAILED, NO_MEMORY, ENGINE_FAILED, DEADLINE.
@@ -124,8 +137,8 @@ export interface EngineControl {
   capabilities(): readonly Capability[];
   /** The CPU first. */
   devices(): readonly DeviceInfo[];
-  /** Reads a model's signature without keeping it loaded. */
-  inspect(path: string, backend: Backend): Promise<Signature>;
+  /** Reads a model's signature without keeping it loaded. Some backends have to load it for that, and do so on the device. */
+  inspect(path: string, backend: Backend, device?: DeviceName): Promise<Signature>;
   /**
    * Loads on the device's loader thread. The pool is closed to jobs until `open`. The deadline, on the shared monotonic clock, is kept by
    * residency's watch alone: native code that loads cannot be stopped.

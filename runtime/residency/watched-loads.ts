@@ -63,8 +63,8 @@ export class WatchedLoads implements EngineControl {
     return this.#options.engine.devices();
   }
 
-  inspect(path: string, backend: PoolSpec['backend']): Promise<Signature> {
-    return this.#options.engine.inspect(path, backend);
+  inspect(path: string, backend: PoolSpec['backend'], device?: PoolSpec['device']): Promise<Signature> {
+    return this.#options.engine.inspect(path, backend, device);
   }
 
   runOnSlot(key: string, slot: number, inputs: Tensors, options: RunOptions): Promise<RunResult> {

@@ -196,7 +196,7 @@ async function listenerThrows(): Promise<void> {
       answer() {
         if (++answers === IN_FLIGHT) resolve();
         // Under way when this turn ends, however many have come by then: so the thread will have to come again.
-        if (answers === 1) addon.inspect(IN_FLIGHT - 1, 'fake', path);
+        if (answers === 1) addon.inspect(IN_FLIGHT - 1, 'fake', path, 'cpu');
         if (answers === 1) throw new Error('an answer threw');
       },
       later() {
@@ -204,7 +204,7 @@ async function listenerThrows(): Promise<void> {
         setImmediate(addon.turn);
       },
     });
-    for (let id = 0; id < IN_FLIGHT - 1; id++) addon.inspect(id, 'fake', path);
+    for (let id = 0; id < IN_FLIGHT - 1; id++) addon.inspect(id, 'fake', path, 'cpu');
   });
   console.log(`${answers} answers; ${seen.toSorted().join(', ')}`);
 }

@@ -24,6 +24,7 @@ export function fakeHost() {
   const traces = new Map<string, unknown>();
   const admin = createAdmin({
     token: FAKE_TOKEN, hostNames: ['gpu1.example'], store, rollout, dataPlane, residency, clock,
+    libraries: () => [{ name: 'NVIDIA driver', path: 'libcuda.so.1', reason: 'left out' }],
     capabilities: () => [{ backend: 'onnxruntime', available: true, version: '1.30.0' }, { backend: 'fake', available: false, reason: 'left out' }],
     devices: () => engine.devices(),
     traces: { recent: () => [...traces.values()], find: (requestId) => traces.get(requestId) },

@@ -36,19 +36,25 @@ async function diagnose(options: HostOptions, terminal: Terminal): Promise<Diagn
     // A host that was named must answer; without one this machine is what was meant.
     if (!(error instanceof CliFailure) || isNamed || error.exitCode === 2) throw error;
     const engine = await localEngine(clientConfig(options, terminal));
-    return { ...doctorView(engine.capabilities(), engine.devices()), hostProblem: describeThrown(error) };
+    return { ...doctorView({ capabilities: () => engine.capabilities(), devices: () => engine.devices(), libraries: () => engine.libraries() }), hostProblem: describeThrown(error) };
   }
 }
 
-function show({ node, platform, cores, capabilities, devices, quarantined, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
+function show({ node, platform, cores, capabilities, devices, libraries, quarantined, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
   out(`${paint.strong(host === undefined ? 'this machine (no host answers)' : host)}: Node ${node}, ${platform}, ${cores} cores\n`);
   for (const { backend, available, version, library, reason } of capabilities) {
     const mark = available ? paint.good('✓') : paint.warning('!');
     out(`${mark} ${backend.padEnd(12)} ${available ? [version, library].filter((part) => part !== undefined).join('  ') : reason ?? 'not found'}\n`);
   }
-  for (const { device, name, backends, computeCapability, totalBytes, freeBytes } of devices) {
-    const version = computeCapability === undefined ? '' : `, compute capability ${computeCapability}`;
-    out(`${paint.good('✓')} ${device.padEnd(12)} ${name}${version}: ${formatBytes(freeBytes)} free of ${formatBytes(totalBytes)}, for ${backends.join(', ')}\n`);
+  // What a backend lacks was told with it.
+  const isTold = (reason: string): boolean => capabilities.some((one) => one.reason?.includes(reason) === true);
+  for (const { name, version, path, reason } of libraries) {
+    if (reason === undefined) out(`${paint.good('✓')}   ${name}: ${[version, path].filter((part) => part !== undefined).join('  ')}\n`);
+    else if (!isTold(reason)) out(`${paint.warning('!')}   ${name}: ${reason}\n`);
+  }
+  for (const { device, name, id, backends, computeCapability, totalBytes, freeBytes } of devices) {
+    const about = [name, ...(computeCapability === undefined ? [] : [`compute capability ${computeCapability}`]), ...(id === undefined ? [] : [id])].join(', ');
+    out(`${paint.good('✓')} ${device.padEnd(12)} ${about}: ${formatBytes(freeBytes)} free of ${formatBytes(totalBytes)}, for ${backends.join(', ')}\n`);
   }
   for (const { reason } of quarantined) out(`${paint.warning('!')} ${reason}\n`);
   if (hostProblem !== undefined) err(`${paint.faint(hostProblem)}\n`);

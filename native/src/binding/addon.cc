@@ -13,6 +13,7 @@
 #include "binding/sockets.h"
 #include "core/registry.h"
 #include "core/work_record.h"
+#include "cuda/device.h"
 #include "fake/simulated_devices.h"
 
 namespace pilotlight {
@@ -47,8 +48,8 @@ napi_value Load(napi_env env, napi_callback_info info) {
 }
 
 napi_value Inspect(napi_env env, napi_callback_info info) {
-  const auto [id, backend, path] = ArgumentsOf<3>(env, info);
-  Registry::Get().Inspect(TextFromJs(env, backend), TextFromJs(env, path), AnswerTo<Signature>(EnvState::Of(env), IdFromJs(env, id)));
+  const auto [id, backend, path, device] = ArgumentsOf<4>(env, info);
+  Registry::Get().Inspect(TextFromJs(env, backend), TextFromJs(env, path), TextFromJs(env, device), AnswerTo<Signature>(EnvState::Of(env), IdFromJs(env, id)));
   return nullptr;
 }
 
@@ -104,16 +105,31 @@ napi_value StatsOf(napi_env env, napi_callback_info info) {
 
 napi_value TakeUsed(napi_env env, napi_callback_info) { return ToJs(env, Registry::Get().TakeUsed()); }
 
-// The one call into engines that a JavaScript thread makes: it opens a library, and is meant for the start of a host and for `doctor`.
+// This one and the next two are the only calls into engines that a JavaScript thread makes. They open libraries, and make a context
+// on each GPU: the first of them is for the start of a host and for `doctor`.
 napi_value Capabilities(napi_env env, napi_callback_info) {
-  const napi_value array = JsArray(env, 2);
+  const napi_value array = JsArray(env, 3);
   JsSetAt(env, array, 0, ToJs(env, OnnxRuntimeBackend().Probe()));
-  JsSetAt(env, array, 1, ToJs(env, FakeBackend().Probe()));
+  JsSetAt(env, array, 1, ToJs(env, TensorRtBackend().Probe()));
+  JsSetAt(env, array, 2, ToJs(env, FakeBackend().Probe()));
   return array;
 }
 
+// None where there is no driver, or one that tells nothing: `libraries` says why.
+napi_value Gpus(napi_env env, napi_callback_info) { return pilotlight::ToJs(env, cuda::ListGpus().value); }
+
+napi_value Libraries(napi_env env, napi_callback_info) { return ToJs(env, FindNvidiaLibraries()); }
+
 napi_value SetLibrary(napi_env env, napi_callback_info info) {
   SetOnnxRuntimeLibrary(TextFromJs(env, ArgumentsOf<1>(env, info)[0]));
+  return nullptr;
+}
+
+napi_value SetTensorRt(napi_env env, napi_callback_info info) {
+  const auto [library, plugins, allow_host_code] = ArgumentsOf<3>(env, info);
+  SetTensorRtLibrary(TextFromJs(env, library));
+  SetTensorRtPlugins(TextsFromJs(env, plugins));
+  AllowPlanHostCode(BooleanFromJs(env, allow_host_code));
   return nullptr;
 }
 
@@ -153,6 +169,7 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback ca
 // Once for each environment.
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Registry::Get().AddBackend("onnxruntime", OnnxRuntimeBackend());
+  Registry::Get().AddBackend("tensorrt", TensorRtBackend());
   Registry::Get().AddBackend("fake", FakeBackend());
   if (!EnvState::Create(env)) {
     napi_throw_error(env, nullptr, "Node has no memory for the wake-up of this thread");
@@ -178,6 +195,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "takeUsed", Guarded<TakeUsed>);
   Export(env, exports, "capabilities", Guarded<Capabilities>);
   Export(env, exports, "setOnnxRuntimeLibrary", Guarded<SetLibrary>);
+  Export(env, exports, "setTensorRt", Guarded<SetTensorRt>);
+  Export(env, exports, "gpus", Guarded<Gpus>);
+  Export(env, exports, "libraries", Guarded<Libraries>);
   Export(env, exports, "simulateDevice", Guarded<SimulateDevice>);
   Export(env, exports, "simulatedFreeBytes", Guarded<SimulatedFreeBytes>);
   Export(env, exports, "keepWorkRecord", Guarded<KeepWorkRecord>);

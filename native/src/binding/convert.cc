@@ -1,6 +1,7 @@
 #include "binding/convert.h"
 
 #include <cstring>
+#include <string>
 
 #include "binding/js.h"
 
@@ -123,6 +124,30 @@ napi_value ToJs(napi_env env, const Capability& capability) {
   if (!capability.library.empty()) JsSet(env, object, "library", capability.library);
   if (!capability.reason.empty()) JsSet(env, object, "reason", capability.reason);
   return object;
+}
+
+napi_value ToJs(napi_env env, const std::vector<FoundLibrary>& libraries) {
+  return ToArray(env, libraries, [env](const FoundLibrary& library) {
+    const napi_value object = JsObject(env);
+    JsSet(env, object, "name", library.name);
+    if (!library.version.empty()) JsSet(env, object, "version", library.version);
+    JsSet(env, object, "path", library.path);
+    if (!library.reason.empty()) JsSet(env, object, "reason", library.reason);
+    return object;
+  });
+}
+
+napi_value ToJs(napi_env env, const std::vector<cuda::GpuInfo>& gpus) {
+  return ToArray(env, gpus, [env](const cuda::GpuInfo& gpu) {
+    const napi_value object = JsObject(env);
+    JsSet(env, object, "device", "gpu:" + std::to_string(gpu.index));
+    JsSet(env, object, "name", gpu.name);
+    JsSet(env, object, "id", gpu.id);
+    JsSet(env, object, "computeCapability", gpu.compute_capability);
+    JsSet(env, object, "totalBytes", static_cast<double>(gpu.total_bytes));
+    JsSet(env, object, "freeBytes", static_cast<double>(gpu.free_bytes));
+    return object;
+  });
 }
 
 napi_value OutputsToJs(napi_env env, const Job& job) {

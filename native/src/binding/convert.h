@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/registry.h"
+#include "cuda/device.h"
 
 namespace pilotlight {
 
@@ -18,6 +19,8 @@ napi_value ToJs(napi_env env, const PoolStats& pool);
 napi_value ToJs(napi_env env, const std::vector<PoolStats>& pools);
 napi_value ToJs(napi_env env, const std::vector<UsedPool>& pools);
 napi_value ToJs(napi_env env, const Capability& capability);
+napi_value ToJs(napi_env env, const std::vector<FoundLibrary>& libraries);
+napi_value ToJs(napi_env env, const std::vector<cuda::GpuInfo>& gpus);
 // By output: undefined where none was wanted, else { type, shape, data: ArrayBuffer | string[] }.
 napi_value OutputsToJs(napi_env env, const Job& job);
 

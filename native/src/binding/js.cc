@@ -68,4 +68,22 @@ double NumberFromJs(napi_env env, napi_value value) {
   return number;
 }
 
+bool BooleanFromJs(napi_env env, napi_value value) {
+  bool is_true = false;
+  napi_get_value_bool(env, value, &is_true);
+  return is_true;
+}
+
+std::vector<std::string> TextsFromJs(napi_env env, napi_value array) {
+  std::vector<std::string> texts;
+  uint32_t length = 0;
+  napi_get_array_length(env, array, &length);
+  for (uint32_t index = 0; index < length; ++index) {
+    napi_value item = nullptr;
+    napi_get_element(env, array, index, &item);
+    texts.push_back(TextFromJs(env, item));
+  }
+  return texts;
+}
+
 }  // namespace pilotlight

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace pilotlight {
 
@@ -26,6 +27,8 @@ void JsSetAt(napi_env env, napi_value array, size_t index, napi_value value);
 napi_value FromJs(napi_env env, napi_value object, const char* name);
 std::string TextFromJs(napi_env env, napi_value value);
 double NumberFromJs(napi_env env, napi_value value);
+bool BooleanFromJs(napi_env env, napi_value value);
+std::vector<std::string> TextsFromJs(napi_env env, napi_value array);
 
 // What is made while it lives is let go with it.
 class HandleScope {

@@ -6,9 +6,10 @@
 
 namespace pilotlight {
 
-Result<Signature> Backend::Inspect(const std::string& path) {
+Result<Signature> Backend::Inspect(const std::string& path, const std::string& device) {
   EngineSpec spec;
   spec.path = path;
+  spec.device = device;
   auto loaded = Load(spec);
   if (!loaded.ok()) return {std::move(loaded.status), {}};
   Signature signature = loaded.value->signature();

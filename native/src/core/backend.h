@@ -19,6 +19,14 @@ struct Capability {
   std::string reason;   // why not available, and what would do
 };
 
+// One of the libraries that a backend lives on, as it was found or not.
+struct FoundLibrary {
+  std::string name;     // what it is: "TensorRT"
+  std::string version;  // empty: it does not tell
+  std::string path;     // found, or looked for
+  std::string reason;   // why it is not there or not used, and what would do; empty: it is
+};
+
 struct EngineSpec {
   std::string path;
   std::string device = "cpu";  // or "gpu:0"; one that the backend has no engines for is refused
@@ -82,8 +90,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual Capability Probe() = 0;
   virtual Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) = 0;
-  // Reads what a model declares; by default it loads the engine and lets it go.
-  virtual Result<Signature> Inspect(const std::string& path);
+  // Reads what a model declares; by default it loads the engine on the device and lets it go.
+  virtual Result<Signature> Inspect(const std::string& path, const std::string& device);
 };
 
 // Each is process-wide and leaked on purpose: nothing of an engine may run in static destructors or at exit.
@@ -92,6 +100,13 @@ Backend& OnnxRuntimeBackend();
 Backend& TensorRtBackend();
 // Path of libnvinfer, or of the folder that holds it; before the first use of the backend. Empty: wherever the loader finds it.
 void SetTensorRtLibrary(const std::string& path);
+// Libraries of plugins, before the first use of the backend. They are opened with TensorRT, which counts as missing without them: plans
+// that need them could not be loaded.
+void SetTensorRtPlugins(const std::vector<std::string>& paths);
+// Whether plans may run code of their own in this process: version-compatible ones bring some.
+void AllowPlanHostCode(bool is_allowed);
+// TensorRT, what belongs to it, and the driver. Opens what it finds.
+std::vector<FoundLibrary> FindNvidiaLibraries();
 // Path of libonnxruntime; before the first use of the backend, once. Empty: the one of npm's onnxruntime-node, which the binding passes.
 void SetOnnxRuntimeLibrary(const std::string& path);
 

@@ -115,12 +115,12 @@ Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEn
   return result;
 }
 
-Result<Signature> InspectModel(const std::string& path, Backend& backend) {
+Result<Signature> InspectModel(const std::string& path, const std::string& device, Backend& backend) {
   Result<Signature> result;
   result.status = Guarded([&] {
     Status readable = ReadThrough(path);
     if (!readable.ok()) return readable;
-    auto inspected = backend.Inspect(path);
+    auto inspected = backend.Inspect(path, device);
     result.value = std::move(inspected.value);
     return std::move(inspected.status);
   });

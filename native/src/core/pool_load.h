@@ -16,6 +16,6 @@ struct LoadedPool {
 Result<LoadedPool> LoadPool(const PoolOptions& options, Backend& backend, PoolEntry& entry, RunTokens& tokens, DeviceDriver& driver);
 
 // As Backend::Inspect, with exceptions as a status.
-Result<Signature> InspectModel(const std::string& path, Backend& backend);
+Result<Signature> InspectModel(const std::string& path, const std::string& device, Backend& backend);
 
 }  // namespace pilotlight

@@ -28,7 +28,7 @@ class ProcessRegistry final : public Registry {
   void AddBackend(const std::string& name, Backend& backend) override;
   PoolIndex Intern(const std::string& key) override { return table_.Intern(key); }
   void Load(PoolOptions options, std::function<void(Result<LoadOutcome>)> done) override;
-  void Inspect(std::string backend, std::string path, std::function<void(Result<Signature>)> done) override;
+  void Inspect(std::string backend, std::string path, std::string device, std::function<void(Result<Signature>)> done) override;
   void Unload(const std::string& key, std::function<void(Status)> done) override;
   Status Open(const std::string& key) override;
   Retired Retire(const std::string& key) override;
@@ -89,15 +89,15 @@ void ProcessRegistry::Load(PoolOptions options, std::function<void(Result<LoadOu
   if (!posted.ok()) done({posted, {}});
 }
 
-void ProcessRegistry::Inspect(std::string backend, std::string path, std::function<void(Result<Signature>)> done) {
+void ProcessRegistry::Inspect(std::string backend, std::string path, std::string device, std::function<void(Result<Signature>)> done) {
   Loader* loader = nullptr;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    loader = &LoaderOf("cpu");
+    loader = &LoaderOf(device);
   }
-  const Status posted = OnLoader(*loader, [this, backend = std::move(backend), path = std::move(path), done] {
+  const Status posted = OnLoader(*loader, [this, backend = std::move(backend), path = std::move(path), device = std::move(device), done] {
     auto found = FindBackend(backend);
-    done(found.ok() ? InspectModel(path, *found.value) : Result<Signature>{found.status, {}});
+    done(found.ok() ? InspectModel(path, device, *found.value) : Result<Signature>{found.status, {}});
   });
   if (!posted.ok()) done({posted, {}});
 }

@@ -33,7 +33,7 @@ class Registry {
   // inspected on the CPU's. The callbacks come on that thread. A loaded pool is closed to jobs (but for Job::slot)
   // until Open. A load that fails leaves nothing. Unload needs a closed pool, and none is fine too.
   virtual void Load(PoolOptions options, std::function<void(Result<LoadOutcome>)> done) = 0;
-  virtual void Inspect(std::string backend, std::string path, std::function<void(Result<Signature>)> done) = 0;
+  virtual void Inspect(std::string backend, std::string path, std::string device, std::function<void(Result<Signature>)> done) = 0;
   virtual void Unload(const std::string& key, std::function<void(Status)> done) = 0;
 
   virtual Status Open(const std::string& key) = 0;

@@ -1,5 +1,7 @@
 #include "cuda/device.h"
 
+#include <cstdio>
+#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -26,6 +28,23 @@ bool ParseIndex(const std::string& device, int* index) {
     *index = *index * 10 + (device[i] - '0');
   }
   return true;
+}
+
+// As nvidia-smi writes it, and CUDA_VISIBLE_DEVICES takes it.
+Status ReadId(Device device, std::string* id) {
+  unsigned char whole[kUuidBytes] = {}, slice[kUuidBytes] = {};
+  Status done = Check(driver().DeviceGetUuid(whole, device), "cuDeviceGetUuid");
+  if (done.ok()) done = Check(driver().DeviceGetUuidOfSlice(slice, device), "cuDeviceGetUuid_v2");
+  if (!done.ok()) return done;
+  // Of a MIG slice the first one tells the GPU that it is a part of.
+  *id = std::memcmp(whole, slice, kUuidBytes) == 0 ? "GPU-" : "MIG-";
+  for (int at = 0; at < kUuidBytes; ++at) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", slice[at]);
+    if (at == 4 || at == 6 || at == 8 || at == 10) *id += '-';
+    *id += digits;
+  }
+  return done;
 }
 
 }  // namespace
@@ -65,6 +84,7 @@ Result<std::vector<GpuInfo>> ListGpus() {
   for (int index = 0; done.ok() && index < count; ++index) {
     Device device = 0;
     char name[256] = "";
+    std::string id;
     int major = 0, minor = 0;
     size_t free_bytes = 0, total_bytes = 0;
     const auto gpu = Gpu::Find("gpu:" + std::to_string(index));
@@ -72,10 +92,11 @@ Result<std::vector<GpuInfo>> ListGpus() {
     done = gpu.value->Enter();
     if (done.ok()) done = Check(cuda.DeviceGet(&device, index), "cuDeviceGet");
     if (done.ok()) done = Check(cuda.DeviceGetName(name, sizeof name, device), "cuDeviceGetName");
+    if (done.ok()) done = ReadId(device, &id);
     if (done.ok()) done = Check(cuda.DeviceGetAttribute(&major, kAttributeComputeMajor, device), "cuDeviceGetAttribute");
     if (done.ok()) done = Check(cuda.DeviceGetAttribute(&minor, kAttributeComputeMinor, device), "cuDeviceGetAttribute");
     if (done.ok()) done = Check(cuda.MemGetInfo(&free_bytes, &total_bytes), "cuMemGetInfo");
-    all.push_back({index, name, std::to_string(major) + "." + std::to_string(minor), static_cast<int64_t>(total_bytes), static_cast<int64_t>(free_bytes)});
+    all.push_back({index, name, id, std::to_string(major) + "." + std::to_string(minor), static_cast<int64_t>(total_bytes), static_cast<int64_t>(free_bytes)});
   }
   return done.ok() ? Found::Of(std::move(all)) : Found{done, {}};
 }

@@ -12,6 +12,7 @@ namespace pilotlight::cuda {
 struct GpuInfo {
   int index = 0;
   std::string name;
+  std::string id;  // the same in every process and after every restart: "GPU-", or "MIG-" for a slice of one, and its UUID
   std::string compute_capability;  // "9.0"
   int64_t total_bytes = 0;
   int64_t free_bytes = 0;  // now

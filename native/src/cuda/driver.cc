@@ -57,6 +57,13 @@ Result<const Driver*> OpenDriver() {
   return result;
 }
 
+std::string LibraryPath() {
+  const Driver* open = opened.load(std::memory_order_acquire);
+  Dl_info found = {};
+  const bool is_found = open != nullptr && dladdr(reinterpret_cast<const void*>(open->Init), &found) != 0 && found.dli_fname != nullptr;
+  return is_found ? found.dli_fname : kLibrary;
+}
+
 const Driver& driver() {
   const Driver* open = opened.load(std::memory_order_acquire);
   assert(open != nullptr && "the driver is opened before anything of it is used");

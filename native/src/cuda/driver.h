@@ -29,6 +29,7 @@ constexpr unsigned kEventDisableTiming = 2;
 constexpr unsigned kEventBlockingSync = 1;
 // Calls of other threads, an allocation for another model for example, must not spoil a capture.
 constexpr int kCaptureThreadLocal = 1;
+constexpr int kUuidBytes = 16;
 constexpr int kAttributeComputeMajor = 75;
 constexpr int kAttributeComputeMinor = 76;
 constexpr int kPoolReleaseThreshold = 4;
@@ -55,6 +56,8 @@ static_assert(sizeof(MemPoolProps) == 88, "as the driver lays it out");
   F(DeviceGetCount, cuDeviceGetCount, (int* count)) \
   F(DeviceGet, cuDeviceGet, (Device * device, int index)) \
   F(DeviceGetName, cuDeviceGetName, (char* name, int size, Device device)) \
+  F(DeviceGetUuid, cuDeviceGetUuid, (unsigned char* uuid, Device device)) \
+  F(DeviceGetUuidOfSlice, cuDeviceGetUuid_v2, (unsigned char* uuid, Device device)) \
   F(DeviceGetAttribute, cuDeviceGetAttribute, (int* value, int attribute, Device device)) \
   F(DeviceTotalMem, cuDeviceTotalMem_v2, (size_t * bytes, Device device)) \
   F(PrimaryContextRetain, cuDevicePrimaryCtxRetain, (Context * *context, Device device)) \
@@ -98,6 +101,9 @@ struct Driver {
 // Opens the driver on the first call that succeeds and gives the same one ever after. A failure says what is missing, and is not
 // remembered. Any thread.
 Result<const Driver*> OpenDriver();
+
+// Where it was found, or would be looked for.
+std::string LibraryPath();
 
 // The opened driver's. Only after OpenDriver has succeeded.
 const Driver& driver();

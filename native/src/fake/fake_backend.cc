@@ -243,7 +243,7 @@ class FakeEngines final : public Backend {
   }
 
   // Of the scripted failures only a bad model is one of the file; the rest are of the load.
-  Result<Signature> Inspect(const std::string& path) override {
+  Result<Signature> Inspect(const std::string& path, const std::string&) override {
     auto model = ReadFakeModel(path);
     if (model.ok() && model.value.load.code == Code::kBadModel) return {model.value.load, {}};
     return {std::move(model.status), std::move(model.value.signature)};

@@ -24,7 +24,7 @@ constexpr int32_t kUserManagedMemory = 2;  // ExecutionContextAllocationStrategy
 // Slots of the implementation's vtables: 0 and 1 are the destructors.
 struct Slots {
   struct {
-    int set_gpu_allocator, deserialize;
+    int set_gpu_allocator, deserialize, allow_host_code;
   } runtime;
   struct {
     int create_context, profile_count, tensor_shape, tensor_type, tensor_location, tensor_mode, profile_shape, tensor_count, tensor_name, device_memory_bytes;
@@ -34,8 +34,8 @@ struct Slots {
   } context;
 };
 
-constexpr Slots kSlots10 = {{8, 3}, {5, 10, 19, 20, 21, 23, 29, 30, 31, 52}, {21, 22, 24, 28, 37, 49}};
-constexpr Slots kSlots11 = {{7, 3}, {5, 8, 15, 16, 17, 19, 25, 26, 27, 44}, {20, 21, 23, 27, 36, 48}};
+constexpr Slots kSlots10 = {{8, 3, 21}, {5, 10, 19, 20, 21, 23, 29, 30, 31, 52}, {21, 22, 24, 28, 37, 49}};
+constexpr Slots kSlots11 = {{7, 3, 20}, {5, 8, 15, 16, 17, 19, 25, 26, 27, 44}, {20, 21, 23, 27, 36, 48}};
 
 // A public object is {vptr, implementation}.
 template <typename R, typename... Arguments>

@@ -18,7 +18,7 @@ class TensorRt final : public Backend {
     capability.available = library.ok() && driver.ok();
     capability.library = trt::LibraryPath();
     capability.version = library.ok() ? library.value->version : "";
-    capability.reason = library.ok() ? driver.status.message : library.status.message;
+    capability.reason = library.status.message + (library.ok() || driver.ok() ? "" : "; ") + driver.status.message;
     return capability;
   }
 

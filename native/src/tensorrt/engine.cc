@@ -37,6 +37,8 @@ Status CheckVersion(const std::string& path) {
   const auto header = ReadPlanHeader(path);
   if (!header.ok()) return header.status;
   const PlanHeader& plan = header.value;
+  // One that brings its own code may run on a later version: TensorRT judges.
+  if (IsPlanHostCodeAllowed()) return Status::Ok();
   if (!plan.is_known || plan.major * 10000 + plan.minor * 100 + plan.patch == library().number) return Status::Ok();
   const std::string built = std::to_string(plan.major) + "." + std::to_string(plan.minor) + "." + std::to_string(plan.patch);
   return Status::Error(Code::kBadModel, path + ": was built by TensorRT " + built + ", and this host has " + library().version + " (" + library().path +
@@ -113,7 +115,7 @@ TensorRtEngine::~TensorRtEngine() {
 Status TensorRtEngine::Deserialize(const std::string& plan) {
   std::lock_guard<std::mutex> lock(making());
   TakeReason();
-  runtime_.reset(library().create_runtime(&logger(), library().number));
+  runtime_.reset(NewRuntime());
   if (runtime_ == nullptr) return Status::Error(Code::kLoadFailed, TakeReason());
   const Slots& slots = library().slots;
   CallSlot<void, GpuAllocator*>(runtime_.get(), slots.runtime.set_gpu_allocator, allocator_.get());

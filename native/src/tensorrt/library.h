@@ -16,8 +16,8 @@ struct Library {
   void* (*create_runtime)(void* logger, int32_t version) = nullptr;
 };
 
-// Opens the library on the first call that succeeds and gives the same one ever after. A failure says where it was looked for
-// and what would do, and is not remembered. Any thread.
+// Opens the library and the plugins of the setting on the first call that succeeds and gives the same one ever after. A failure
+// says where it was looked for and what would do, and is not remembered. Any thread.
 Result<const Library*> OpenLibrary();
 
 // Where it was found, or would be looked for.
@@ -25,6 +25,17 @@ std::string LibraryPath();
 
 // Only after OpenLibrary has succeeded.
 const Library& library();
+
+// A new IRuntime as the settings want it; null: TakeReason says why. The caller owns it.
+void* NewRuntime();
+// Whether a plan may bring code of its own, as those do that later versions run too.
+bool IsPlanHostCodeAllowed();
+
+// Of a number such as 100600 (or 8601, before TensorRT 10).
+int32_t MajorOf(int32_t number);
+std::string VersionText(int32_t number);
+// Of the library that a function came from; `otherwise` where that cannot be told.
+std::string PathOf(const void* function, const std::string& otherwise);
 
 // The one logger of the process. What TensorRT says in a thread is kept for that thread until it takes it: the only reason that
 // a failed call gives.

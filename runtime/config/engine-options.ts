@@ -1,0 +1,16 @@
+// The settings that the engines go by, in their words: the same for a host and for commands that need none.
+import type { Config } from '../config.ts';
+import type { NativeEngineOptions } from '../engine/native-engine.ts';
+import { simulatedDevicesOf } from './simulated-devices.ts';
+
+export function engineOptionsOf(
+  { onnxruntimeLibrary, tensorrtLibrary, tensorrtPlugins, versionCompatiblePlans, simulatedDevices }: Config,
+): NativeEngineOptions {
+  return {
+    ...(onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary }),
+    ...(tensorrtLibrary === undefined ? {} : { tensorrtLibrary }),
+    tensorrtPlugins,
+    planHostCode: versionCompatiblePlans ? 'allowed' : 'refused',
+    simulatedDevices: simulatedDevicesOf(simulatedDevices),
+  };
+}
