@@ -9,6 +9,7 @@
 #include "binding/frame.h"
 #include "binding/js.h"
 #include "check.h"
+#include "core/registry.h"
 
 using namespace pilotlight;
 
@@ -29,6 +30,7 @@ struct Written {
   // One input of one axis.
   Written(ElementType type, double place, double size) {
     const double input[] = {static_cast<double>(type), place, 1, size};
+    words[submit_word::kPool] = static_cast<double>(Registry::Get().Intern("not loaded"));
     words[submit_word::kSlot] = -1;
     words[submit_word::kInputs] = 1;
     std::memcpy(&words[submit_word::kCount], input, sizeof input);

@@ -7,6 +7,7 @@
 
 #include "binding/frame.h"
 #include "binding/js.h"
+#include "core/registry.h"
 
 namespace pilotlight {
 namespace {
@@ -84,7 +85,7 @@ Status CopyDirect(napi_env env, napi_value direct, size_t index, size_t elements
 
 Status TooLong() { return Status::Error(Code::kBadInput, "the run has more words than its frame"); }
 
-Status ReadInput(napi_env env, const Frame& frame, napi_value direct, size_t index, const double** words, Tensor* tensor) {
+Status ReadInput(napi_env env, const Frame& frame, napi_value direct, PoolIndex pool, size_t index, const double** words, Tensor* tensor) {
   const double* word = *words;
   const double* const end = frame.words + kFrameWords;
   if (word + 3 > end) return TooLong();
@@ -103,7 +104,7 @@ Status ReadInput(napi_env env, const Frame& frame, napi_value direct, size_t ind
 
   if (tensor->type != ElementType::kString) {
     const size_t size = elements * ElementBytes(tensor->type);
-    tensor->bytes = Bytes::Allocate(size);
+    tensor->bytes = Registry::Get().AllocateInput(pool, size);
     if (size > 0 && tensor->bytes.data() == nullptr) {
       return Status::Error(Code::kNoMemory, "input " + std::to_string(index) + ": the system refused " + std::to_string(size) + " bytes for its copy");
     }
@@ -119,6 +120,7 @@ Status ReadInput(napi_env env, const Frame& frame, napi_value direct, size_t ind
 Status ReadWords(napi_env env, const Frame& frame, napi_value direct, RunJob* job) {
   const double* words = frame.words;
   job->id = static_cast<uint64_t>(words[submit_word::kId]);
+  const auto pool = static_cast<PoolIndex>(words[submit_word::kPool]);
   job->slot = static_cast<int>(words[submit_word::kSlot]);
   job->deadline_ns = ToNs(words[submit_word::kDeadlineMs]);
   const size_t inputs = static_cast<size_t>(words[submit_word::kInputs]);
@@ -128,7 +130,7 @@ Status ReadWords(napi_env env, const Frame& frame, napi_value direct, RunJob* jo
 
   words += submit_word::kCount;
   for (size_t i = 0; i < job->inputs.size(); ++i) {
-    Status status = ReadInput(env, frame, direct, i, &words, &job->inputs[i]);
+    Status status = ReadInput(env, frame, direct, pool, i, &words, &job->inputs[i]);
     if (!status.ok()) return status;
   }
   if (outputs > static_cast<size_t>(frame.words + kFrameWords - words)) return TooLong();

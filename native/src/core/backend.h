@@ -41,6 +41,9 @@ struct EngineMemory {
   int64_t graphs_bytes = 0;  // captured launches
 };
 
+// Inputs and outputs from this size on lie in memory of the engine's own choice, so that it need not copy them.
+constexpr size_t kStagedBytes = 32 * 1024;
+
 struct RunRequest {
   const std::vector<Tensor>* inputs = nullptr;  // in the order of Signature::inputs, all present
   const std::vector<bool>* wanted = nullptr;    // by output; null: all
@@ -83,6 +86,8 @@ class Engine {
   virtual Result<std::unique_ptr<Slot>> NewSlot() = 0;
   // Measured now: arenas grow with runs. Any thread, while slots run; cheap.
   virtual EngineMemory memory() const = 0;
+  // Where it likes an input of that size best to lie; never blocks for long. They may outlive it. Any thread.
+  virtual Bytes AllocateInput(size_t size) { return Bytes::Allocate(size); }
 };
 
 class Backend {

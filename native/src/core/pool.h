@@ -45,7 +45,7 @@ class Pool final : private Drivable {
   bool Sweep(Swept* swept);
 
   void Describe(PoolStats* stats);
-  const Engine& engine() const { return *engine_; }
+  Engine& engine() const { return *engine_; }
 
  private:
   struct Runner {

@@ -32,6 +32,7 @@ class ProcessRegistry final : public Registry {
   void Unload(const std::string& key, std::function<void(Status)> done) override;
   Status Open(const std::string& key) override;
   Retired Retire(const std::string& key) override;
+  Bytes AllocateInput(PoolIndex pool, size_t size) override;
   Status Submit(PoolIndex pool, std::shared_ptr<Job> job) override;
   void Cancel(const std::shared_ptr<Job>& job) override { job->cancelled.store(true, std::memory_order_relaxed); }
   bool Hold(PoolIndex pool) override;
@@ -196,6 +197,15 @@ Retired ProcessRegistry::Retire(const std::string& key) {
   PoolEntry& entry = table_.At(Intern(key));
   if (entry.Close()) return Retired::kRetired;
   return entry.holds() < 0 ? Retired::kAbsent : Retired::kBusy;
+}
+
+Bytes ProcessRegistry::AllocateInput(PoolIndex pool, size_t size) {
+  if (size < kStagedBytes) return Bytes::Allocate(size);
+  PoolEntry& entry = table_.At(pool);
+  if (!entry.TryHold()) return Bytes::Allocate(size);
+  Bytes bytes = entry.pool->engine().AllocateInput(size);
+  entry.Release();
+  return bytes;
 }
 
 Status ProcessRegistry::Submit(PoolIndex pool, std::shared_ptr<Job> job) {

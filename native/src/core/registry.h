@@ -39,6 +39,9 @@ class Registry {
   virtual Status Open(const std::string& key) = 0;
   virtual Retired Retire(const std::string& key) = 0;
 
+  // Where an input of a job for this pool had best lie; null data: the system refuses. Any thread.
+  virtual Bytes AllocateInput(PoolIndex pool, size_t size) = 0;
+
   // Any thread. On success the job will reach its completion exactly once; on failure never.
   virtual Status Submit(PoolIndex pool, std::shared_ptr<Job> job) = 0;
   // A waiting job completes with kCancelled within some 5 ms; a running one as soon as its engine can. Harmless when done.

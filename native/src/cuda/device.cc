@@ -73,6 +73,11 @@ Result<Gpu*> Gpu::Find(const std::string& device) {
 
 Status Gpu::Enter() const { return Check(driver().ContextSetCurrent(context_), "cuCtxSetCurrent"); }
 
+int64_t Gpu::FreeBytes() const {
+  size_t free_bytes = 0, total_bytes = 0;
+  return driver().MemGetInfo(&free_bytes, &total_bytes) == kSuccess ? static_cast<int64_t>(free_bytes) : 0;
+}
+
 Result<std::vector<GpuInfo>> ListGpus() {
   using Found = Result<std::vector<GpuInfo>>;
   const auto opened = OpenDriver();

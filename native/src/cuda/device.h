@@ -24,8 +24,11 @@ class Gpu {
   static Result<Gpu*> Find(const std::string& device);
 
   int index() const { return index_; }
+  Context* context() const { return context_; }
   // Makes this GPU the calling thread's.
   Status Enter() const;
+  // Now; 0: cannot be told. The calling thread has entered it.
+  int64_t FreeBytes() const;
 
  private:
   Gpu(int index, Context* context) : index_(index), context_(context) {}

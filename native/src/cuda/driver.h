@@ -18,6 +18,7 @@ struct Stream;
 struct Event;
 struct Graph;
 struct GraphExec;
+struct GraphNode;
 struct MemPool;
 
 constexpr Return kSuccess = 0;
@@ -33,7 +34,7 @@ constexpr int kUuidBytes = 16;
 constexpr int kAttributeComputeMajor = 75;
 constexpr int kAttributeComputeMinor = 76;
 constexpr int kPoolReleaseThreshold = 4;
-constexpr int kPoolUsedBytes = 7;
+constexpr int kPoolReservedBytes = 5;
 
 // CUmemPoolProps_v1.
 struct MemPoolProps {
@@ -49,6 +50,24 @@ struct MemPoolProps {
   unsigned char reserved[54] = {};
 };
 static_assert(sizeof(MemPoolProps) == 88, "as the driver lays it out");
+
+constexpr int kNodeMemcpy = 1;
+constexpr int kMemoryHost = 1;
+
+// CUDA_MEMCPY3D_v2.
+struct Memcpy3d {
+  struct Side {
+    size_t x = 0, y = 0, z = 0, level = 0;
+    int memory_type = 0;
+    void* host = nullptr;
+    DevicePtr device = 0;
+    void* array = nullptr;
+    void* reserved = nullptr;
+    size_t pitch = 0, height = 0;
+  } from, to;
+  size_t width = 0, height = 0, depth = 0;
+};
+static_assert(sizeof(Memcpy3d) == 200, "as the driver lays it out");
 
 #define PILOTLIGHT_CUDA_FUNCTIONS(F) \
   F(Init, cuInit, (unsigned flags)) \
@@ -85,6 +104,10 @@ static_assert(sizeof(MemPoolProps) == 88, "as the driver lays it out");
   F(EventQuery, cuEventQuery, (Event * event)) \
   F(EventSynchronize, cuEventSynchronize, (Event * event)) \
   F(GraphInstantiate, cuGraphInstantiateWithFlags, (GraphExec * *exec, Graph* graph, unsigned long long flags)) \
+  F(GraphGetNodes, cuGraphGetNodes, (Graph * graph, GraphNode** nodes, size_t* count)) \
+  F(GraphNodeGetType, cuGraphNodeGetType, (GraphNode * node, int* type)) \
+  F(GraphMemcpyNodeGetParams, cuGraphMemcpyNodeGetParams, (GraphNode * node, Memcpy3d* params)) \
+  F(GraphExecMemcpyNodeSetParams, cuGraphExecMemcpyNodeSetParams, (GraphExec * exec, GraphNode* node, const Memcpy3d* params, Context* context)) \
   F(GraphDestroy, cuGraphDestroy, (Graph * graph)) \
   F(GraphExecDestroy, cuGraphExecDestroy, (GraphExec * exec)) \
   F(GraphLaunch, cuGraphLaunch, (GraphExec * exec, Stream* stream)) \

@@ -36,9 +36,9 @@ DevicePtr MemoryPool::Allocate(size_t bytes, Stream* stream) {
 
 void MemoryPool::Free(DevicePtr memory, Stream* stream) { driver().MemFreeAsync(memory, stream != nullptr ? stream : stream_); }
 
-int64_t MemoryPool::used_bytes() const {
-  uint64_t used = 0;
-  return driver().MemPoolGetAttribute(pool_, kPoolUsedBytes, &used) == kSuccess ? static_cast<int64_t>(used) : 0;
+int64_t MemoryPool::reserved_bytes() const {
+  uint64_t reserved = 0;
+  return driver().MemPoolGetAttribute(pool_, kPoolReservedBytes, &reserved) == kSuccess ? static_cast<int64_t>(reserved) : 0;
 }
 
 Result<DeviceBlock> DeviceBlock::Allocate(MemoryPool& pool, size_t bytes) {

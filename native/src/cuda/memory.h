@@ -22,7 +22,8 @@ class MemoryPool {
   // 0: there is no room. `stream` is where it is used first; null: it can be used when the call returns.
   DevicePtr Allocate(size_t bytes, Stream* stream);
   void Free(DevicePtr memory, Stream* stream);
-  int64_t used_bytes() const;
+  // What it has of the device now: more than it gave out, since it takes large chunks and keeps them.
+  int64_t reserved_bytes() const;
 
  private:
   MemoryPool(MemPool* pool, Stream* stream) : pool_(pool), stream_(stream) {}

@@ -1,5 +1,6 @@
 #include "tensorrt/engine.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <mutex>
@@ -11,6 +12,9 @@
 
 namespace pilotlight::trt {
 namespace {
+
+// Twice what all slots may have in flight, so that a run's successor lies there too. Pinned memory is taken from all others of the machine, so not without end.
+constexpr size_t kStagingBytesMax = size_t{256} << 20;
 
 std::mutex& making() {
   static std::mutex& leaked = *new std::mutex;
@@ -95,15 +99,15 @@ Result<std::unique_ptr<Engine>> TensorRtEngine::Load(const EngineSpec& spec) {
 
   auto pool = cuda::MemoryPool::Make(*gpu.value);
   if (!pool.ok()) return {pool.status, nullptr};
-  std::unique_ptr<TensorRtEngine> engine(new TensorRtEngine(*gpu.value, std::move(pool.value)));
+  std::unique_ptr<TensorRtEngine> engine(new TensorRtEngine(spec, *gpu.value, std::move(pool.value)));
   done = engine->Deserialize(plan);
   if (done.ok()) done = engine->ReadTensors();
   if (!done.ok()) return {Status::Error(done.code, spec.path + ": " + done.message), nullptr};
   return Loaded::Of(std::move(engine));
 }
 
-TensorRtEngine::TensorRtEngine(const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool)
-    : gpu_(gpu), pool_(std::move(pool)), allocator_(std::make_unique<Allocator>(*pool_)) {}
+TensorRtEngine::TensorRtEngine(const EngineSpec& spec, const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool)
+    : slots_(spec.slots), gpu_(gpu), pool_(std::move(pool)), allocator_(std::make_unique<Allocator>(*pool_)) {}
 
 TensorRtEngine::~TensorRtEngine() {
   gpu_.Enter();
@@ -121,7 +125,6 @@ Status TensorRtEngine::Deserialize(const std::string& plan) {
   CallSlot<void, GpuAllocator*>(runtime_.get(), slots.runtime.set_gpu_allocator, allocator_.get());
   engine_.reset(CallSlot<void*, const void*, size_t>(runtime_.get(), slots.runtime.deserialize, plan.data(), plan.size()));
   if (engine_ == nullptr) return Status::Error(Code::kBadModel, TakeReason());
-  weights_bytes_ = pool_->used_bytes();
   scratch_bytes_ = CallSlot<int64_t>(engine_.get(), slots.engine.device_memory_bytes);
   return Status::Ok();
 }
@@ -157,16 +160,31 @@ Object TensorRtEngine::NewContext() {
 
 Result<std::unique_ptr<Slot>> TensorRtEngine::NewSlot() { return TensorRtSlot::Make(*this); }
 
-void TensorRtEngine::Count(int64_t scratch, int64_t staging) {
-  held_scratch_bytes_.fetch_add(scratch, std::memory_order_relaxed);
-  held_staging_bytes_.fetch_add(staging, std::memory_order_relaxed);
+Status TensorRtEngine::NeedStaging(size_t run_bytes) {
+  if (staging_ != nullptr || run_bytes == 0) return Status::Ok();
+  auto made = cuda::Staging::Make(gpu_, std::min(kStagingBytesMax, 2 * static_cast<size_t>(slots_) * run_bytes));
+  staging_ = std::move(made.value);
+  return made.status;
+}
+
+Bytes TensorRtEngine::AllocateInput(size_t size) {
+  Bytes bytes = size >= kStagedBytes && staging_ != nullptr ? staging_->Take(size) : Bytes();
+  return bytes.data() != nullptr ? std::move(bytes) : Bytes::Allocate(size);
+}
+
+void TensorRtEngine::Count(const EngineMemory& more) {
+  scratch_held_.fetch_add(more.scratch_bytes, std::memory_order_relaxed);
+  staging_held_.fetch_add(more.staging_bytes, std::memory_order_relaxed);
+  graphs_held_.fetch_add(more.graphs_bytes, std::memory_order_relaxed);
 }
 
 EngineMemory TensorRtEngine::memory() const {
   EngineMemory memory;
-  memory.weights_bytes = weights_bytes_;
-  memory.scratch_bytes = held_scratch_bytes_.load(std::memory_order_relaxed);
-  memory.staging_bytes = held_staging_bytes_.load(std::memory_order_relaxed);
+  memory.scratch_bytes = scratch_held_.load(std::memory_order_relaxed);
+  memory.staging_bytes = staging_held_.load(std::memory_order_relaxed);
+  memory.graphs_bytes = graphs_held_.load(std::memory_order_relaxed);
+  // All else that the pool has of the device: weights, what the library keeps beside them, and what is reserved in whole chunks.
+  memory.weights_bytes = std::max<int64_t>(0, pool_->reserved_bytes() - memory.scratch_bytes - memory.staging_bytes);
   return memory;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/backend.h"
 #include "cuda/memory.h"
+#include "cuda/staging.h"
 #include "tensorrt/abi.h"
 
 namespace pilotlight::trt {
@@ -34,6 +35,7 @@ class TensorRtEngine final : public Engine {
   const Signature& signature() const override { return signature_; }
   Result<std::unique_ptr<Slot>> NewSlot() override;
   EngineMemory memory() const override;
+  Bytes AllocateInput(size_t size) override;
 
   const cuda::Gpu& gpu() const { return gpu_; }
   cuda::MemoryPool& pool() const { return *pool_; }
@@ -43,17 +45,22 @@ class TensorRtEngine final : public Engine {
   // A context of its own scratch memory, which the caller brings.
   Object NewContext();
   int64_t scratch_bytes() const { return scratch_bytes_; }
+  // The first slot asks for it, since it knows how much a run may take: large inputs and outputs together.
+  Status NeedStaging(size_t run_bytes);
+  cuda::Staging* staging() const { return staging_.get(); }
   // Slots tell what they hold.
-  void Count(int64_t scratch, int64_t staging);
+  void Count(const EngineMemory& more);
 
  private:
   class Allocator;
 
-  TensorRtEngine(const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool);
+  TensorRtEngine(const EngineSpec& spec, const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool);
   Status Deserialize(const std::string& plan);
   Status ReadTensors();
 
+  const int slots_;
   const cuda::Gpu& gpu_;
+  std::shared_ptr<cuda::Staging> staging_;
   // In the order in which they must go: the last first.
   std::unique_ptr<cuda::MemoryPool> pool_;
   std::unique_ptr<Allocator> allocator_;
@@ -62,8 +69,7 @@ class TensorRtEngine final : public Engine {
   Signature signature_;
   std::vector<IoTensor> inputs_, outputs_;
   int64_t scratch_bytes_ = 0;  // of one context
-  int64_t weights_bytes_ = 0;
-  std::atomic<int64_t> held_scratch_bytes_{0}, held_staging_bytes_{0};
+  std::atomic<int64_t> scratch_held_{0}, staging_held_{0}, graphs_held_{0};  // by slots
 };
 
 }  // namespace pilotlight::trt

@@ -1,5 +1,6 @@
 #include "tensorrt/slot.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <utility>
@@ -60,21 +61,25 @@ Status TensorRtSlot::Open() {
   std::vector<Dims> shapes;
   for (const IoTensor& input : engine_.inputs()) shapes.push_back(input.max);
   done = SetShapes(shapes, &largest);
-  int64_t staging = 0;
+  EngineMemory held;
+  held.scratch_bytes = static_cast<int64_t>(scratch_.size());
+  size_t run_bytes = 0;
   const auto add = [&](std::vector<Buffer>* buffers, const IoTensor& io, size_t bytes) {
     auto host = cuda::PinnedBlock::Allocate(bytes);
     auto device = cuda::DeviceBlock::Allocate(engine_.pool(), bytes);
     if (!host.ok()) return host.status;
     if (!device.ok()) return device.status;
-    staging += static_cast<int64_t>(bytes);
+    held.staging_bytes += static_cast<int64_t>(bytes);
+    run_bytes += bytes >= kStagedBytes ? bytes : 0;
     void* const address = reinterpret_cast<void*>(device.value.address());
-    buffers->push_back({std::move(host.value), std::move(device.value)});
+    buffers->push_back({std::move(host.value), std::move(device.value), nullptr, {}});
     const bool is_set = CallSlot<bool, const char*, void*>(context_.get(), slots.set_tensor_address, io.name.c_str(), address);
     return is_set ? Status::Ok() : Status::Error(Code::kLoadFailed, "\"" + io.name + "\": " + TakeReason());
   };
   for (size_t i = 0; done.ok() && i < engine_.inputs().size(); ++i) done = add(&inputs_, engine_.inputs()[i], largest.input_bytes[i]);
   for (size_t i = 0; done.ok() && i < engine_.outputs().size(); ++i) done = add(&outputs_, engine_.outputs()[i], largest.output_bytes[i]);
-  if (done.ok()) engine_.Count(static_cast<int64_t>(scratch_.size()), staging);
+  if (done.ok()) done = engine_.NeedStaging(run_bytes);
+  if (done.ok()) Hold(held);
   return done;
 }
 
@@ -82,14 +87,9 @@ TensorRtSlot::~TensorRtSlot() {
   const cuda::Driver& cuda = cuda::driver();
   engine_.gpu().Enter();
   if (stream_ != nullptr) cuda.StreamSynchronize(stream_);
-  for (auto& [key, plan] : plans_) {
-    if (plan.graph != nullptr) cuda.GraphExecDestroy(plan.graph);
-  }
+  plans_.clear();
   context_.reset();
-  int64_t staging = 0;
-  for (const Buffer& buffer : inputs_) staging += static_cast<int64_t>(buffer.device.size());
-  for (const Buffer& buffer : outputs_) staging += static_cast<int64_t>(buffer.device.size());
-  if (outputs_.size() == engine_.outputs().size()) engine_.Count(-static_cast<int64_t>(scratch_.size()), -staging);
+  engine_.Count({0, -held_.scratch_bytes, -held_.staging_bytes, -held_.graphs_bytes});
   if (done_ != nullptr) cuda.EventDestroy(done_);
   if (stream_ != nullptr) cuda.StreamDestroy(stream_);
 }
@@ -99,10 +99,11 @@ Status TensorRtSlot::Run(const RunRequest& request, std::vector<Tensor>* outputs
   Status done = engine_.gpu().Enter();
   if (done.ok()) done = CheckRange(request);
   if (!done.ok()) return done;
-  CopyIn(request);
+  StageIn(request);
   const auto found = PlanFor(request);
   if (!found.ok()) return found.status;
   running_ = found.value;
+  StageOut(request, *running_);
   done = Launch(*running_);
   if (done.ok()) done = Wait();
   return done.ok() ? CopyOut(request, outputs) : done;
@@ -115,7 +116,8 @@ DrivenSlot::Began TensorRtSlot::Start(const RunRequest& request, Status* failure
   running_ = KnownPlan(request);
   // What has no graph takes some 0.4 ms to enqueue.
   if (running_ == nullptr || running_->graph == nullptr) return Began::kAside;
-  CopyIn(request);
+  StageIn(request);
+  StageOut(request, *running_);
   *failure = Launch(*running_);
   if (failure->ok()) *failure = cuda::Check(cuda::driver().EventRecord(done_, stream_), "cuEventRecord");
   return failure->ok() ? Began::kStarted : Began::kFailed;
@@ -131,17 +133,36 @@ bool TensorRtSlot::Poll(const RunRequest& request, Status* status, std::vector<T
 
 Status TensorRtSlot::Launch(const Plan& plan) {
   if (plan.graph == nullptr) return Enqueue(plan);
-  return cuda::Check(cuda::driver().GraphLaunch(plan.graph, stream_), "cuGraphLaunch");
+  Status done = Status::Ok();
+  const auto point = [&](const std::vector<Buffer>& buffers, const std::vector<size_t>& bytes) {
+    for (size_t i = 0; done.ok() && i < buffers.size(); ++i) {
+      if (bytes[i] > 0) done = plan.graph->Point(buffers[i].device.address(), buffers[i].now);
+    }
+  };
+  point(inputs_, plan.input_bytes);
+  point(outputs_, plan.output_bytes);
+  return done.ok() ? plan.graph->Launch(stream_) : done;
 }
 
-void TensorRtSlot::CopyIn(const RunRequest& request) {
+void TensorRtSlot::StageIn(const RunRequest& request) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Bytes& bytes = (*request.inputs)[i].bytes;
-    if (bytes.size() > 0) std::memcpy(inputs_[i].host.data(), bytes.data(), bytes.size());
+    const bool is_staged = engine_.staging() != nullptr && engine_.staging()->Owns(bytes);
+    inputs_[i].now = is_staged ? bytes.data() : inputs_[i].host.data();
+    if (!is_staged && bytes.size() > 0) std::memcpy(inputs_[i].host.data(), bytes.data(), bytes.size());
   }
 }
 
-Status TensorRtSlot::CopyOut(const RunRequest& request, std::vector<Tensor>* outputs) const {
+void TensorRtSlot::StageOut(const RunRequest& request, const Plan& plan) {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    Buffer& output = outputs_[i];
+    const bool is_wanted = request.wanted == nullptr || (*request.wanted)[i];
+    output.staged = is_wanted && plan.output_bytes[i] >= kStagedBytes && engine_.staging() != nullptr ? engine_.staging()->Take(plan.output_bytes[i]) : Bytes();
+    output.now = output.staged.data() != nullptr ? output.staged.data() : output.host.data();
+  }
+}
+
+Status TensorRtSlot::CopyOut(const RunRequest& request, std::vector<Tensor>* outputs) {
   outputs->clear();
   outputs->resize(outputs_.size());
   for (size_t i = 0; i < outputs_.size(); ++i) {
@@ -149,6 +170,8 @@ Status TensorRtSlot::CopyOut(const RunRequest& request, std::vector<Tensor>* out
     Tensor& tensor = (*outputs)[i];
     tensor.type = engine_.outputs()[i].type;
     tensor.shape = running_->output_shapes[i];
+    tensor.bytes = std::move(outputs_[i].staged);
+    if (tensor.bytes.data() != nullptr) continue;
     tensor.bytes = Bytes::Allocate(running_->output_bytes[i]);
     if (tensor.bytes.data() == nullptr) return Status::Error(Code::kNoMemory, "no memory for output \"" + engine_.outputs()[i].name + "\"");
     std::memcpy(tensor.bytes.data(), outputs_[i].host.data(), running_->output_bytes[i]);
@@ -214,6 +237,7 @@ Result<TensorRtSlot::Plan*> TensorRtSlot::PlanFor(const RunRequest& request) {
   if (!done.ok()) return {done, nullptr};
   if (known != nullptr) return Result<Plan*>::Of(known);
   // A shape's first run is what makes it ready, and a graph can be captured only after it.
+  StageOut(request, plan);
   done = Enqueue(plan);
   if (done.ok()) done = Wait();
   if (!done.ok()) return {done, nullptr};
@@ -226,26 +250,30 @@ Status TensorRtSlot::Enqueue(const Plan& plan) {
   Status done = Status::Ok();
   for (size_t i = 0; done.ok() && i < inputs_.size(); ++i) {
     if (plan.input_bytes[i] == 0) continue;
-    done = cuda::Check(cuda.MemcpyToDeviceAsync(inputs_[i].device.address(), inputs_[i].host.data(), plan.input_bytes[i], stream_), "cuMemcpyHtoDAsync");
+    done = cuda::Check(cuda.MemcpyToDeviceAsync(inputs_[i].device.address(), inputs_[i].now, plan.input_bytes[i], stream_), "cuMemcpyHtoDAsync");
   }
   if (!done.ok()) return done;
   TakeReason();
   if (!CallSlot<bool, cuda::Stream*>(context_.get(), library().slots.context.enqueue, stream_)) return Status::Error(Code::kEngineFailed, TakeReason());
   for (size_t i = 0; done.ok() && i < outputs_.size(); ++i) {
     if (plan.output_bytes[i] == 0) continue;
-    done = cuda::Check(cuda.MemcpyToHostAsync(outputs_[i].host.data(), outputs_[i].device.address(), plan.output_bytes[i], stream_), "cuMemcpyDtoHAsync");
+    done = cuda::Check(cuda.MemcpyToHostAsync(outputs_[i].now, outputs_[i].device.address(), plan.output_bytes[i], stream_), "cuMemcpyDtoHAsync");
   }
   return done;
 }
 
 void TensorRtSlot::Capture(Plan* plan) {
-  const cuda::Driver& cuda = cuda::driver();
-  if (cuda.StreamBeginCapture(stream_, cuda::kCaptureThreadLocal) != cuda::kSuccess) return;
-  const Status enqueued = Enqueue(*plan);
-  cuda::Graph* graph = nullptr;
-  const bool captured = cuda.StreamEndCapture(stream_, &graph) == cuda::kSuccess && enqueued.ok() && graph != nullptr;
-  if (captured && cuda.GraphInstantiate(&plan->graph, graph, 0) != cuda::kSuccess) plan->graph = nullptr;
-  if (graph != nullptr) cuda.GraphDestroy(graph);
+  const int64_t free_before = engine_.gpu().FreeBytes();
+  plan->graph = cuda::CapturedGraph::Capture(engine_.gpu(), stream_, [&] { return Enqueue(*plan); });
+  // Others may come and go meanwhile, so it is no more than a good guess.
+  if (plan->graph != nullptr) Hold({0, 0, 0, std::max<int64_t>(0, free_before - engine_.gpu().FreeBytes())});
+}
+
+void TensorRtSlot::Hold(const EngineMemory& more) {
+  held_.scratch_bytes += more.scratch_bytes;
+  held_.staging_bytes += more.staging_bytes;
+  held_.graphs_bytes += more.graphs_bytes;
+  engine_.Count(more);
 }
 
 Status TensorRtSlot::Wait() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "cuda/graph.h"
 #include "cuda/memory.h"
 #include "tensorrt/engine.h"
 
@@ -30,6 +31,8 @@ class TensorRtSlot final : public Slot, private DrivenSlot {
   struct Buffer {
     cuda::PinnedBlock host;
     cuda::DeviceBlock device;
+    void* now = nullptr;  // where this run's copy begins or ends: there, or in the engine's staging
+    Bytes staged;         // of an output: that memory
   };
 
   // All that a set of input shapes decides.
@@ -37,21 +40,23 @@ class TensorRtSlot final : public Slot, private DrivenSlot {
     std::vector<size_t> input_bytes;
     std::vector<std::vector<int64_t>> output_shapes;
     std::vector<size_t> output_bytes;
-    cuda::GraphExec* graph = nullptr;  // null: it could not be captured, and is enqueued each time
+    std::unique_ptr<cuda::CapturedGraph> graph;  // null: it could not be captured, and is enqueued each time
   };
 
   explicit TensorRtSlot(TensorRtEngine& engine) : engine_(engine) {}
   Status Open();
   Status CheckRange(const RunRequest& request) const;
   Status SetShapes(const std::vector<Dims>& shapes, Plan* plan);
-  void CopyIn(const RunRequest& request);
-  Status CopyOut(const RunRequest& request, std::vector<Tensor>* outputs) const;
+  void StageIn(const RunRequest& request);
+  void StageOut(const RunRequest& request, const Plan& plan);
+  Status CopyOut(const RunRequest& request, std::vector<Tensor>* outputs);
   Plan* KnownPlan(const RunRequest& request);
   Result<Plan*> PlanFor(const RunRequest& request);
   Status Launch(const Plan& plan);
   Status Enqueue(const Plan& plan);
   void Capture(Plan* plan);
   Status Wait();
+  void Hold(const EngineMemory& more);
 
   TensorRtEngine& engine_;
   cuda::Stream* stream_ = nullptr;
@@ -62,6 +67,7 @@ class TensorRtSlot final : public Slot, private DrivenSlot {
   std::map<std::vector<int64_t>, Plan> plans_;
   std::vector<int64_t> key_;       // kept for its memory
   const Plan* running_ = nullptr;
+  EngineMemory held_;  // without the weights
   std::vector<int64_t> set_key_;   // the shapes that the context has now
 };
 
