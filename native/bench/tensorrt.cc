@@ -211,7 +211,8 @@ int main(int argc, char** argv) {
     const double elapsed = (MonotonicNs() - start) / 1e9;
     const double cores = static_cast<double>(std::clock() - spent) / CLOCKS_PER_SEC / elapsed;
     std::sort(load.ms.begin(), load.ms.end());
-    std::printf("slots %d batch %lld depth %d, inputs %s: %.0f runs/s p50 %.3f p99 %.3f ms wrong %lld failed %lld cores %.2f\n", options.slots, static_cast<long long>(batch), depth, copies ? "copied" : "in place",
+    std::printf("slots %d batch %lld depth %d, inputs %s: %.0f runs/s p50 %.3f p99 %.3f ms wrong %lld failed %lld cores %.2f\n",
+                options.slots, static_cast<long long>(batch), depth, copies ? "copied" : "in place",
                 load.runs / elapsed, load.ms[load.ms.size() / 2], load.ms[load.ms.size() * 99 / 100], static_cast<long long>(load.wrong),
                 static_cast<long long>(load.failed), cores);
   };

@@ -35,6 +35,7 @@ constexpr int kAttributeComputeMajor = 75;
 constexpr int kAttributeComputeMinor = 76;
 constexpr int kPoolReleaseThreshold = 4;
 constexpr int kPoolReservedBytes = 5;
+constexpr int kPoolUsedBytes = 7;
 
 // CUmemPoolProps_v1.
 struct MemPoolProps {
