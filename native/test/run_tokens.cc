@@ -4,6 +4,7 @@
 #include "core/run_tokens.h"
 #include "core/threads.h"
 #include "fake/fake_gate.h"
+#include "fake/simulated_devices.h"
 #include "fake_pool.h"
 
 using namespace pilotlight;
@@ -11,11 +12,12 @@ using namespace pilotlight;
 namespace {
 
 // Pools that the core knows as heavy: their runs have taken long, first one not counted.
-std::vector<std::unique_ptr<FakePool>> HeavyPools(size_t count, const std::string& gate) {
+std::vector<std::unique_ptr<FakePool>> HeavyPools(size_t count, const std::string& gate, const std::string& device = "cpu") {
   FakeGate::Named(gate).Open();
   std::vector<std::unique_ptr<FakePool>> pools;
   for (size_t at = 0; at < count; ++at) {
     pools.push_back(std::make_unique<FakePool>("run-ms 15\ngate " + gate));
+    pools.back()->options.device = device;
     pools.back()->LoadAndOpen();
     for (size_t run = 1; run <= 2; ++run) {
       pools.back()->MustSubmit();
@@ -89,6 +91,17 @@ TEST("no more heavy runs than cores are under way at once, and a light run does 
     CHECK_EQUAL(ended.back()->status.message, "");
   }
   CHECK_EQUAL(gate.peak(), static_cast<int>(cores));
+}
+
+TEST("heavy runs on a GPU take no tokens, however many they are") {
+  SimulatedDevices::Get().Declare("gpu:0", 1 << 20, 0);
+  const auto cores = static_cast<size_t>(CoreCount());
+  auto pools = HeavyPools(cores + 2, "on-gpu", "gpu:0");
+  FakeGate& gate = FakeGate::Named("on-gpu");
+  for (auto& pool : pools) pool->MustSubmit();
+  gate.AwaitStanding(static_cast<int>(cores) + 2);
+  gate.Open();
+  for (auto& pool : pools) CHECK(pool->finished->Await(kTrained + 1).back()->status.ok());
 }
 
 TEST("a heavy job that waits for its turn ends when cancelled, at its deadline, and when the queue's time is over") {

@@ -1,5 +1,6 @@
-// Warms a loaded pool before it opens: every sample on every slot by itself, until no first time is left
-// for traffic to meet. It never opens the pool and never leaves it half judged: the first fault ends it.
+// Warms a loaded pool before it opens: every sample on every slot by itself, and where runs at once are a first time of their own all
+// slots together, until no first time is left for traffic to meet. It never opens the pool and never leaves it half judged: the first
+// fault ends it.
 import type { Clock } from '../clock.ts';
 import type { EngineControl } from '../engine/port.ts';
 import type { Signature } from '../engine/tensor.ts';
@@ -26,17 +27,40 @@ export async function warmUp(engine: EngineControl, options: WarmUpOptions): Pro
   const { plan, signature } = options;
   const own = await plan.warm.samples();
   const samples = own.length > 0 ? own : zeroSamples(signature);
+  const runs = Math.max(RUNS_MIN, plan.warm.runs);
+  const slots = Array.from({ length: plan.spec.slots }, (_, slot) => slot);
   const records: WarmRecord[] = [];
-  for (let slot = 0; slot < plan.spec.slots; slot++) {
-    for (const sample of samples) {
-      for (let run = 0; run < Math.max(RUNS_MIN, plan.warm.runs); run++) {
-        const record = await warmOnce(engine, options, sample, slot);
-        records.push(record);
-        options.onRun?.(record);
-      }
-    }
+  const warm = async (sample: WarmSample, slot: number): Promise<void> => {
+    const record = await warmOnce(engine, options, sample, slot);
+    records.push(record);
+    options.onRun?.(record);
+  };
+  for (const slot of slots) {
+    for (const sample of samples) await times(runs, () => warm(sample, slot));
+  }
+  if (growsWithRunsAtOnce(plan)) {
+    for (const sample of samples) await times(runs, () => allSettledWell(slots.map((slot) => warm(sample, slot))));
   }
   return records;
+}
+
+/**
+ * On a GPU ONNX Runtime makes a stream, handles of cuBLAS and cuDNN and memory of the arena for each run at once, when there are so many for
+ * the first time: in the warm-up, not in traffic.
+ */
+function growsWithRunsAtOnce({ spec: { backend, device, slots } }: PoolPlan): boolean {
+  return backend === 'onnxruntime' && device !== 'cpu' && slots > 1;
+}
+
+async function times(count: number, work: () => Promise<void>): Promise<void> {
+  for (let done = 0; done < count; done++) await work();
+}
+
+/** Waits for all, also when one has failed: a pool is not unloaded under runs that go on. */
+async function allSettledWell(working: readonly Promise<void>[]): Promise<void> {
+  for (const ended of await Promise.allSettled(working)) {
+    if (ended.status === 'rejected') throw ended.reason;
+  }
 }
 
 async function warmOnce(engine: EngineControl, options: WarmUpOptions, sample: WarmSample, slot: number): Promise<WarmRecord> {

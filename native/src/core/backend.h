@@ -17,6 +17,8 @@ struct Capability {
   std::string version;
   std::string library;  // path found, or looked for
   std::string reason;   // why not available, and what would do
+  bool on_gpu = false;  // loads engines on GPUs, if there are any
+  std::string gpu_reason;  // why it does not although it could, and what would do
 };
 
 // One of the libraries that a backend lives on, as it was found or not.
@@ -114,5 +116,8 @@ void AllowPlanHostCode(bool is_allowed);
 std::vector<FoundLibrary> FindNvidiaLibraries();
 // Path of libonnxruntime; before the first use of the backend, once. Empty: the one of npm's onnxruntime-node, which the binding passes.
 void SetOnnxRuntimeLibrary(const std::string& path);
+// Folders to look into, before the loader does, for what ONNX Runtime's CUDA provider needs (cuBLAS, cuDNN, ...): each holds libraries, or is
+// the folder `nvidia` of a Python environment.
+void SetCudaLibraries(const std::vector<std::string>& folders);
 
 }  // namespace pilotlight

@@ -215,7 +215,8 @@ std::shared_ptr<Job> Pool::TakeJob(Runner& runner) {
 }
 
 void Pool::Run(Runner& runner, Job& job) {
-  const bool is_long = usual_run_.is_long();
+  // Tokens part the cores: what runs on a GPU takes none while it runs.
+  const bool is_long = options_.device == "cpu" && usual_run_.is_long();
   if (is_long && !tokens_.Acquire(runner.token)) {
     const int64_t now = MonotonicNs();
     return EndJob(job, WaitVerdict(job, now, options_), now, options_);

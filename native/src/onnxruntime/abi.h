@@ -9,6 +9,7 @@
 namespace pilotlight::ort {
 
 struct OrtAllocator;
+struct OrtCUDAProviderOptionsV2;
 struct OrtEnv;
 struct OrtKeyValuePairs;
 struct OrtMemoryInfo;
@@ -81,6 +82,10 @@ class Api {
   OrtStatus* (*const DisablePerSessionThreads)(OrtSessionOptions*) = slot<120>();
   OrtStatus* (*const AddSessionConfigEntry)(OrtSessionOptions*, const char* key, const char* value) = slot<130>();
   void (*const ReleaseSessionOptions)(OrtSessionOptions*) = slot<100>();
+  OrtStatus* (*const SessionOptionsAppendExecutionProvider_CUDA_V2)(OrtSessionOptions*, const OrtCUDAProviderOptionsV2*) = slot<204>();
+  OrtStatus* (*const CreateCUDAProviderOptions)(OrtCUDAProviderOptionsV2**) = slot<205>();
+  OrtStatus* (*const UpdateCUDAProviderOptions)(OrtCUDAProviderOptionsV2*, const char* const* keys, const char* const* values, size_t count) = slot<206>();
+  void (*const ReleaseCUDAProviderOptions)(OrtCUDAProviderOptionsV2*) = slot<208>();
 
   OrtStatus* (*const CreateSession)(const OrtEnv*, const char* path, const OrtSessionOptions*, OrtSession**) = slot<7>();
   OrtStatus* (*const SessionGetInputCount)(const OrtSession*, size_t*) = slot<30>();
@@ -118,6 +123,8 @@ class Api {
   OrtStatus* (*const GetResizedStringTensorElementBuffer)(OrtValue*, size_t index, size_t size, char**) = slot<252>();
   void (*const ReleaseValue)(OrtValue*) = slot<96>();
 
+  OrtStatus* (*const CreateMemoryInfo)(const char* name, OrtAllocatorType, int device, OrtMemoryType, OrtMemoryInfo**) = slot<68>();
+  void (*const ReleaseMemoryInfo)(OrtMemoryInfo*) = slot<94>();
   OrtStatus* (*const CreateCpuMemoryInfo)(OrtAllocatorType, OrtMemoryType, OrtMemoryInfo**) = slot<69>();
   OrtStatus* (*const GetAllocatorWithDefaultOptions)(OrtAllocator**) = slot<78>();
   OrtStatus* (*const AllocatorFree)(OrtAllocator*, void*) = slot<76>();

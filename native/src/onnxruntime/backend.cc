@@ -1,6 +1,7 @@
 // The backend's door: answers whether the library is there, and loads engines.
 #include "core/backend.h"
 
+#include "onnxruntime/cuda_provider.h"
 #include "onnxruntime/engine.h"
 #include "onnxruntime/library.h"
 
@@ -17,12 +18,17 @@ class OnnxRuntime final : public Backend {
     capability.library = ort::LibraryPath();
     capability.version = library.ok() ? library.value->version : "";
     capability.reason = library.status.message;
+    if (library.ok()) {
+      const Status provider = ort::OpenCudaProvider(*library.value);
+      capability.on_gpu = provider.ok();
+      capability.gpu_reason = provider.message;
+    }
     return capability;
   }
 
   Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec) override {
-    if (spec.device == "cpu") return ort::OnnxEngine::Load(spec);
-    return Result<std::unique_ptr<Engine>>::Error(Code::kLoadFailed, "the backend onnxruntime loads on the CPU only, not on " + spec.device);
+    if (spec.device == "cpu" || ort::GpuIndex(spec.device) >= 0) return ort::OnnxEngine::Load(spec);
+    return Result<std::unique_ptr<Engine>>::Error(Code::kLoadFailed, "the backend onnxruntime loads on the CPU and on GPUs, not on " + spec.device);
   }
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/heap.h"
+#include "onnxruntime/cuda_provider.h"
 #include "onnxruntime/signature.h"
 #include "onnxruntime/slot.h"
 
@@ -25,6 +26,8 @@ bool MakeOptions(Calls& ok, const EngineSpec& spec, Pools pools, SessionOptionsH
   const Api& ort = api();
   if (!ok.Make(made, ort.CreateSessionOptions)) return false;
   OrtSessionOptions* options = made->get();
+  const int gpu = GpuIndex(spec.device);
+  if (gpu >= 0 && !AppendCudaProvider(ok, options, gpu)) return false;
   if (pools == Pools::kGlobal) return ok(ort.DisablePerSessionThreads(options));
   return ok(ort.SetIntraOpNumThreads(options, spec.threads)) && ok(ort.AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"));
 }
@@ -49,9 +52,8 @@ bool OpenSession(Calls& ok, Environment& environment, const EngineSpec& spec, Se
 // FAIL). So the other way round: what the machine lacked, which another attempt may find.
 Code LoadCode(const Failure& failure) {
   if (failure.is_out_of_memory()) return Code::kNoMemory;
-  const bool is_machine = failure.code == kEngineError || failure.code == kProviderFail || failure.code == kDeviceReset ||
-                          failure.text.find("system error number") != std::string::npos ||
-                          failure.text.find("Resource temporarily unavailable") != std::string::npos;
+  const bool is_machine = failure.is_of_gpu() || failure.code == kEngineError || failure.code == kProviderFail || failure.code == kDeviceReset ||
+                          failure.says("system error number") || failure.says("Resource temporarily unavailable");
   return is_machine ? Code::kLoadFailed : Code::kBadModel;
 }
 
@@ -96,7 +98,8 @@ std::string Advice(const Failure& failure) {
 }
 
 // What the log adds to a failure: warnings that came before it, without the failure's own text.
-std::string Context(const Failure& failure, const std::string& log) {
+std::string Context(const Failure& failure, std::string log) {
+  log.erase(log.find_last_not_of("\n ") + 1);
   return log.empty() || failure.text.find(log) != std::string::npos || log.find(failure.text) != std::string::npos ? "" : " (log: " + log + ")";
 }
 
@@ -131,7 +134,11 @@ int64_t FileBytes(const std::string& path) {
 Loaded OnnxEngine::Load(const EngineSpec& spec) {
   const Result<Environment*> environment = OpenEnvironment();
   if (!environment.ok()) return Loaded::Error(environment.status.code, environment.status.message);
-  const std::string tried = "ONNX Runtime " + environment.value->library->version + " cannot load " + spec.path + ": ";
+  if (spec.device != "cpu") {
+    const Status provider = OpenCudaProvider(*environment.value->library);
+    if (!provider.ok()) return Loaded::Error(provider.code, spec.path + " cannot be loaded on " + spec.device + ": " + provider.message);
+  }
+  const std::string tried = "ONNX Runtime " + environment.value->library->version + " cannot load " + spec.path + (spec.device == "cpu" ? "" : " on " + spec.device) + ": ";
 
   LogCapture log;
   Calls ok;
@@ -141,20 +148,25 @@ Loaded OnnxEngine::Load(const EngineSpec& spec) {
   }
   Result<Signature> signature = ReadSignature(*environment.value, session.get());
   if (!signature.ok()) return Loaded::Error(signature.status.code, tried + signature.status.message);
-  auto engine = std::make_unique<OnnxEngine>(*environment.value, std::move(session), std::move(signature.value), FileBytes(spec.path));
+  auto engine = std::make_unique<OnnxEngine>(*environment.value, std::move(session), std::move(signature.value), spec);
   if (engine->memory().weights_bytes >= kTrimWeightsBytesMin) const HeapTrim trim;
   return Loaded::Of(std::move(engine));
 }
 
-// Weights that are repacked for a kernel lie in the arena; the others outside of it, as the file holds them. No statistic counts both.
-OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signature signature, int64_t file_bytes)
+// On a CPU weights that are repacked for a kernel lie in the arena; the others outside of it, as the file holds them. No statistic
+// counts both. On a GPU all that the session takes of it comes from its arena, to the byte; not so what NVIDIA's libraries take for
+// themselves: the context and the kernels, which are the process's, and cuBLAS's workspaces, some MiB for each run at once.
+OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signature signature, const EngineSpec& spec)
     : environment_(environment), session_(std::move(session)), signature_(std::move(signature)) {
   for (const TensorSpec& input : signature_.inputs) input_names_.push_back(input.name.c_str());
   for (const TensorSpec& output : signature_.outputs) output_names_.push_back(output.name.c_str());
   Calls ok;
-  ok.Make(&arena_, api().CreateAllocator, session_.get(), environment_.cpu_arena);
+  const int gpu = GpuIndex(spec.device);
+  MemoryInfoHandle on_gpu;
+  if (gpu >= 0) ok.Make(&on_gpu, api().CreateMemoryInfo, kCudaMemoryName, kArenaAllocator, gpu, kDefaultMemory);
+  ok.Make(&arena_, api().CreateAllocator, session_.get(), gpu >= 0 ? on_gpu.get() : environment_.cpu_arena);
   arena_weights_bytes_ = ReadArena(arena_.get()).in_use;
-  weights_bytes_ = std::max(arena_weights_bytes_, file_bytes);
+  weights_bytes_ = gpu >= 0 && arena_weights_bytes_ > 0 ? arena_weights_bytes_ : std::max(arena_weights_bytes_, FileBytes(spec.path));
 }
 
 Result<std::unique_ptr<Slot>> OnnxEngine::NewSlot() { return OnnxSlot::Make(*this); }

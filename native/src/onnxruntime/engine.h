@@ -15,7 +15,7 @@ class OnnxEngine final : public Engine {
   // Blocks for as long as the load takes. kBadModel says what is wrong with the file.
   static Result<std::unique_ptr<Engine>> Load(const EngineSpec& spec);
 
-  OnnxEngine(Environment& environment, SessionHandle session, Signature signature, int64_t file_bytes);
+  OnnxEngine(Environment& environment, SessionHandle session, Signature signature, const EngineSpec& spec);
   ~OnnxEngine() override;
 
   const Signature& signature() const override { return signature_; }

@@ -16,7 +16,9 @@ struct Release {
 };
 
 using AllocatorHandle = std::unique_ptr<OrtAllocator, Release<&Api::ReleaseAllocator>>;
+using CudaOptionsHandle = std::unique_ptr<OrtCUDAProviderOptionsV2, Release<&Api::ReleaseCUDAProviderOptions>>;
 using KeyValuePairsHandle = std::unique_ptr<OrtKeyValuePairs, Release<&Api::ReleaseKeyValuePairs>>;
+using MemoryInfoHandle = std::unique_ptr<OrtMemoryInfo, Release<&Api::ReleaseMemoryInfo>>;
 using RunOptionsHandle = std::unique_ptr<OrtRunOptions, Release<&Api::ReleaseRunOptions>>;
 using SessionHandle = std::unique_ptr<OrtSession, Release<&Api::ReleaseSession>>;
 using SessionOptionsHandle = std::unique_ptr<OrtSessionOptions, Release<&Api::ReleaseSessionOptions>>;
@@ -30,11 +32,14 @@ struct Failure {
   int code = 0;
   std::string text;
 
+  bool says(const char* part) const { return text.find(part) != std::string::npos; }
   // ONNX Runtime has no code for it.
   bool is_out_of_memory() const {
-    return text.find("bad_alloc") != std::string::npos || text.find("Failed to allocate memory") != std::string::npos ||
-           text.find("is smaller than requested bytes") != std::string::npos;
+    return says("bad_alloc") || says("Failed to allocate memory") || says("is smaller than requested bytes") || says("CUDA failure 2:") ||
+           says("CUBLAS_STATUS_ALLOC_FAILED") || says("CUDNN_STATUS_ALLOC_FAILED");
   }
+  // The GPU's or its libraries', whatever was asked of them.
+  bool is_of_gpu() const { return says("CUDA failure") || says("CUBLAS failure") || says("CUDNN failure"); }
 };
 
 // A chain of calls that stops at the first failure: `ok(call1) && ok(call2)`, then `ok.failure()`.

@@ -62,6 +62,14 @@ Result<const ort::Library*> Refuse(const std::string& path, const std::string& f
   return Result<const ort::Library*>::Error(Code::kMissingLibrary, "ONNX Runtime from " + path + ": " + found + "; " + kRemedy);
 }
 
+// Wherever the loader found it.
+std::string FolderOf(const void* function, const std::string& path) {
+  Dl_info found = {};
+  const std::string file = dladdr(function, &found) != 0 && found.dli_fname != nullptr ? found.dli_fname : path;
+  const size_t end = file.rfind('/');
+  return end == std::string::npos ? "." : file.substr(0, end);
+}
+
 Result<const ort::Library*> Open(const std::string& path) {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
@@ -86,7 +94,7 @@ Result<const ort::Library*> Open(const std::string& path) {
     const auto* later = static_cast<void* const*>(base->GetApi(ort::kApiVersionWithRank));
     if (later != nullptr) has_shape = reinterpret_cast<ort::TensorHasShape>(later[ort::kTensorHasShapeSlot]);
   }
-  return Result<const ort::Library*>::Of(new ort::Library{path, version, ort::Api(table), has_shape});
+  return Result<const ort::Library*>::Of(new ort::Library{path, FolderOf(reinterpret_cast<const void*>(get_base), path), version, ort::Api(table), has_shape});
 }
 
 }  // namespace

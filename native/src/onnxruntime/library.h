@@ -10,7 +10,8 @@
 namespace pilotlight::ort {
 
 struct Library {
-  std::string path;  // the file that was opened
+  std::string path;    // the file that was opened
+  std::string folder;  // where it lies: the provider for GPUs is looked for beside it
   std::string version;
   Api api;
   TensorHasShape has_shape;  // null in ONNX Runtime 1.23

@@ -1,0 +1,101 @@
+#include "onnxruntime/cuda_libraries.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "onnxruntime/needed_libraries.h"
+
+namespace pilotlight::ort {
+namespace {
+
+// Opened by name when the first convolution asks for it, so no file says that it is needed.
+constexpr char kCudnn[] = "libcudnn.so.9";
+// Opened by name too, by few operators and by cuDNN: they may be missing.
+constexpr const char* kOptional[] = {"libcufft.so.11", "libcufft.so.12", "libnvrtc.so.12", "libnvrtc.so.13"};
+constexpr char kDriver[] = "libcuda.so.1";
+
+bool IsNvidias(const std::string& name) { return name.rfind("libcu", 0) == 0 || name.rfind("libnv", 0) == 0; }
+
+// `folder` itself, and `folder/PART/lib`.
+std::vector<std::string> WithParts(const std::vector<std::string>& folders) {
+  std::vector<std::string> all;
+  for (const std::string& folder : folders) {
+    all.push_back(folder);
+    std::vector<std::string> parts;
+    if (DIR* listing = opendir(folder.c_str())) {
+      while (const dirent* entry = readdir(listing)) {
+        if (entry->d_name[0] != '.') parts.push_back(folder + "/" + entry->d_name + "/lib");
+      }
+      closedir(listing);
+    }
+    std::sort(parts.begin(), parts.end());  // what a folder lists first is chance
+    all.insert(all.end(), parts.begin(), parts.end());
+  }
+  return all;
+}
+
+class Opening {
+ public:
+  explicit Opening(const std::vector<std::string>& folders) : places_(WithParts(folders)) {}
+
+  void Open(const std::string& name) {
+    if (!seen_.insert(name).second) return;
+    const std::string file = Find(name);
+    if (!file.empty()) OpenNeeded(file);
+    // Never closed: the provider uses them for the life of the process.
+    if (dlopen(file.empty() ? name.c_str() : file.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) return;
+    const char* reason = dlerror();
+    missing_.push_back(name + (name == kDriver ? " (NVIDIA's driver)" : ""));
+    if (!file.empty() && reason != nullptr) missing_.back() += std::string(" (") + reason + ")";
+  }
+
+  void OpenIfFound(const std::string& name) {
+    if (!Find(name).empty()) Open(name);
+  }
+
+  void OpenNeeded(const std::string& file) {
+    for (const std::string& needed : NeededLibraries(file)) {
+      if (IsNvidias(needed)) Open(needed);
+    }
+  }
+
+  const std::vector<std::string>& missing() const { return missing_; }
+
+ private:
+  std::string Find(const std::string& name) const {
+    for (const std::string& place : places_) {
+      const std::string file = place + "/" + name;
+      if (access(file.c_str(), R_OK) == 0) return file;
+    }
+    return "";
+  }
+
+  const std::vector<std::string> places_;
+  std::set<std::string> seen_;
+  std::vector<std::string> missing_;
+};
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+}  // namespace
+
+Status OpenCudaLibraries(const std::string& provider, const std::vector<std::string>& folders) {
+  Opening opening(folders);
+  opening.OpenNeeded(provider);
+  opening.Open(kCudnn);
+  for (const char* name : kOptional) opening.OpenIfFound(name);
+  if (opening.missing().empty()) return Status::Ok();
+  return Status::Error(Code::kMissingLibrary, "its CUDA provider needs " + Join(opening.missing()) + ": the loader does not find them"
+    + (folders.empty() ? "" : ", and they are not in " + Join(folders)) + "; set cudaLibraries to the folders that hold them "
+    "(`pip install 'onnxruntime-gpu[cuda,cudnn]'` brings all but NVIDIA's driver)");
+}
+
+}  // namespace pilotlight::ort
