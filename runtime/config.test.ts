@@ -105,6 +105,10 @@ test('libraries of plugins are paths with commas between them, in the file a lis
   assert.match(refusal({ flags: { tensorrtPlugins: '/a.so,,/b.so' } }), /--tensorrt-plugins is "\/a\.so,,\/b\.so"; expected paths/);
 });
 
+test('folders of CUDA libraries are paths with commas between them', () => {
+  assert.deepEqual(read({ env: { PILOTLIGHT_CUDA_LIBRARIES: '/venv/nvidia,cuda/lib64' } }).config.cudaLibraries, ['/venv/nvidia', join(folder, 'cuda/lib64')]);
+});
+
 test('a choice of yes or no is spelled out', () => {
   assert.equal(read({}).config.versionCompatiblePlans, false);
   assert.equal(read({ flags: { versionCompatiblePlans: 'true' } }).config.versionCompatiblePlans, true);

@@ -21,6 +21,7 @@ export interface Config {
   readonly adminPort: number;
   readonly ingressThreads: number;
   readonly onnxruntimeLibrary: string | undefined;
+  readonly cudaLibraries: readonly string[];
   readonly tensorrtLibrary: string | undefined;
   readonly tensorrtPlugins: readonly string[];
   readonly versionCompatiblePlans: boolean;

@@ -75,6 +75,8 @@ describe('a variant is passed over', () => {
     ['m.onnx', { device: 'gpu' }, LAPTOP, 'any', 'it wants gpu; onnxruntime runs here on cpu'],
     ['m.onnx', {}, LAPTOP, 'gpu', 'it wants gpu; onnxruntime runs here on cpu'],
     ['m.onnx', { device: 'gpu' }, TWO_GPUS, 'gpu:0', 'it wants gpu:0; onnxruntime runs here on cpu, gpu:1 (compute capability 9.0)'],
+    ['m.onnx', { device: 'gpu' }, { capabilities: [{ ...ONNX, gpuReason: 'no CUDA provider; pip brings it' }], devices: [CPU, gpu(0, '9.0', ['fake'])] }, 'any',
+      'it wants gpu; onnxruntime runs here on cpu: no CUDA provider; pip brings it'],
     ['m.fake', { device: 'gpu:2', computeCapability: '9' }, TWO_GPUS, 'gpu',
       'it wants gpu:2 of compute capability 9; fake runs here on cpu, gpu:0 (compute capability 8.0), gpu:1 (compute capability 9.0)'],
     ['m.fake', { device: 'gpu:0', computeCapability: '>=9.0' }, TWO_GPUS, 'any',

@@ -53,7 +53,10 @@ function fitOf({ path, when }: ManifestVariant, device: WantedDevice, { capabili
   }
   const able = devices.filter(({ backends }) => backends.includes(backend));
   const meant = able.filter((one) => isMeant(one, device) && isMeant(one, when.device ?? 'any') && hasCapability(one, when.computeCapability));
-  if (meant.length === 0) return `it wants ${describeWanted(device, when)}; ${backend} runs here on ${able.map(describeDevice).join(', ') || 'no device'}`;
+  if (meant.length === 0) {
+    const why = capability.gpuReason === undefined || devices.every((one) => one.device === 'cpu') ? '' : `: ${capability.gpuReason}`;
+    return `it wants ${describeWanted(device, when)}; ${backend} runs here on ${able.map(describeDevice).join(', ') || 'no device'}${why}`;
+  }
   return { backend, devices: meant };
 }
 

@@ -13,7 +13,7 @@ TEST("without a CUDA provider the backend is there for the CPU, and says what GP
   CHECK_EQUAL(capability.reason, "");
   CHECK(!capability.on_gpu);
   CHECK_CONTAINS(capability.gpu_reason, "libonnxruntime_providers_cuda.so");
-  CHECK_CONTAINS(capability.gpu_reason, LibraryFile());
+  CHECK_CONTAINS(capability.gpu_reason, LibraryFile().substr(0, LibraryFile().rfind('/')));
   CHECK_CONTAINS(capability.gpu_reason, "set onnxruntimeLibrary to the folder onnxruntime/capi of PyPI's onnxruntime-gpu");
 }
 

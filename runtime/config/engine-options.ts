@@ -4,10 +4,11 @@ import type { NativeEngineOptions } from '../engine/native-engine.ts';
 import { simulatedDevicesOf } from './simulated-devices.ts';
 
 export function engineOptionsOf(
-  { onnxruntimeLibrary, tensorrtLibrary, tensorrtPlugins, versionCompatiblePlans, simulatedDevices }: Config,
+  { onnxruntimeLibrary, cudaLibraries, tensorrtLibrary, tensorrtPlugins, versionCompatiblePlans, simulatedDevices }: Config,
 ): NativeEngineOptions {
   return {
     ...(onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary }),
+    cudaLibraries,
     ...(tensorrtLibrary === undefined ? {} : { tensorrtLibrary }),
     tensorrtPlugins,
     planHostCode: versionCompatiblePlans ? 'allowed' : 'refused',

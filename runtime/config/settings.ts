@@ -71,10 +71,18 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     defaultAbout: '1 with one or two cores and on macOS, else a quarter of the cores, 2 to 4',
   },
   onnxruntimeLibrary: {
-    about: 'ONNX Runtime\'s shared library, or a folder that holds it, in place of the packaged one (which is for the CPU).',
+    about: 'ONNX Runtime\'s shared library, or a folder that holds it, in place of the packaged one (which is for the CPU). For GPUs: the folder ' +
+      'onnxruntime/capi of PyPI\'s onnxruntime-gpu.',
     type: path,
     default: undefined,
     defaultAbout: 'the library of the package onnxruntime-node',
+  },
+  cudaLibraries: {
+    about: 'Folders to look into, before the system\'s loader does, for what ONNX Runtime needs on GPUs: cuBLAS, cuDNN, cuRAND, the CUDA runtime. Each holds ' +
+      'libraries, or is the folder nvidia of a Python environment.',
+    type: pathList,
+    default: [],
+    defaultAbout: 'the folder nvidia of the Python environment that onnxruntimeLibrary lies in',
   },
   tensorrtLibrary: {
     about: 'TensorRT\'s shared library (libnvinfer) of version 10 or 11, or the folder that holds it.',

@@ -21,6 +21,8 @@ export interface SimulatedDevice {
 export interface NativeEngineOptions {
   /** Absolute path of libonnxruntime; left out: the one of onnxruntime-node. One for the process: the first use decides. */
   readonly onnxruntimeLibrary?: string;
+  /** Absolute paths of folders to look into for what ONNX Runtime's CUDA provider needs. */
+  readonly cudaLibraries?: readonly string[];
   /** Absolute path of libnvinfer, or of the folder that holds it; left out: wherever the loader finds it. As above. */
   readonly tensorrtLibrary?: string;
   /** Absolute paths of libraries of plugins. */
@@ -39,6 +41,7 @@ export class NativeEngine implements EngineControl {
 
   constructor(options: NativeEngineOptions = {}) {
     this.#channel.addon.setOnnxRuntimeLibrary(options.onnxruntimeLibrary ?? packagedOnnxRuntimeLibrary());
+    this.#channel.addon.setCudaLibraries(options.cudaLibraries ?? []);
     const { tensorrtLibrary = '', tensorrtPlugins = [], planHostCode = 'refused' } = options;
     this.#channel.addon.setTensorRt(tensorrtLibrary, tensorrtPlugins, planHostCode === 'allowed');
     this.#simulated = options.simulatedDevices ?? [];
@@ -70,11 +73,15 @@ export class NativeEngine implements EngineControl {
     const isSimulated = ({ device }: Pick<DeviceInfo, 'device'>): boolean => this.#simulated.some((one) => one.device === device);
     return [
       { device: 'cpu', name: cpus()[0]?.model ?? 'CPU', backends: ['onnxruntime', 'fake'], ...machineMemory() },
-      ...this.#channel.addon.gpus().filter((gpu) => !isSimulated(gpu)).map((gpu): DeviceInfo => ({ ...gpu, backends: ['tensorrt'] })),
+      ...this.#channel.addon.gpus().filter((gpu) => !isSimulated(gpu)).map((gpu): DeviceInfo => ({ ...gpu, backends: this.#backendsOnGpus() })),
       ...this.#simulated.map(({ takenBytes: _takenBytes, ...info }): DeviceInfo => ({
         ...info, name: 'simulated GPU', backends: ['fake'], freeBytes: this.#channel.addon.simulatedFreeBytes(info.device),
       })),
     ];
+  }
+
+  #backendsOnGpus(): readonly Backend[] {
+    return ['tensorrt', ...this.capabilities().filter(({ onGpu }) => onGpu === true).map(({ backend }) => backend)];
   }
 
   inspect(path: string, backend: Backend, device: DeviceName = 'cpu'): Promise<Signature> {

@@ -116,6 +116,10 @@ export interface Capability {
   readonly library?: string;
   /** Why it is not available, and what would do. */
   readonly reason?: string;
+  /** Of a backend that loads on the CPU: whether it loads on GPUs too, if there are any. */
+  readonly onGpu?: boolean;
+  /** Why it does not, and what would do. */
+  readonly gpuReason?: string;
 }
 
 /** One of the libraries that NVIDIA's GPUs are reached by, for people. */

@@ -42,9 +42,11 @@ async function diagnose(options: HostOptions, terminal: Terminal): Promise<Diagn
 
 function show({ node, platform, cores, capabilities, devices, libraries, quarantined, host, hostProblem }: Diagnosis, { out, err, paint }: Terminal): void {
   out(`${paint.strong(host === undefined ? 'this machine (no host answers)' : host)}: Node ${node}, ${platform}, ${cores} cores\n`);
-  for (const { backend, available, version, library, reason } of capabilities) {
+  for (const { backend, available, version, library, reason, onGpu, gpuReason } of capabilities) {
     const mark = available ? paint.good('✓') : paint.warning('!');
     out(`${mark} ${backend.padEnd(12)} ${available ? [version, library].filter((part) => part !== undefined).join('  ') : reason ?? 'not found'}\n`);
+    if (onGpu === true) out(`${paint.good('✓')}   on GPUs: its CUDA provider\n`);
+    else if (gpuReason !== undefined) out(`${paint.warning('!')}   on GPUs: ${gpuReason}\n`);
   }
   // What a backend lacks was told with it.
   const isTold = (reason: string): boolean => capabilities.some((one) => one.reason?.includes(reason) === true);

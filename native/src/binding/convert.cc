@@ -123,6 +123,8 @@ napi_value ToJs(napi_env env, const Capability& capability) {
   if (!capability.version.empty()) JsSet(env, object, "version", capability.version);
   if (!capability.library.empty()) JsSet(env, object, "library", capability.library);
   if (!capability.reason.empty()) JsSet(env, object, "reason", capability.reason);
+  if (capability.on_gpu) JsSet(env, object, "onGpu", JsBoolean(env, true));
+  if (!capability.gpu_reason.empty()) JsSet(env, object, "gpuReason", capability.gpu_reason);
   return object;
 }
 

@@ -30,6 +30,12 @@ class OnnxRuntime final : public Backend {
     if (spec.device == "cpu" || ort::GpuIndex(spec.device) >= 0) return ort::OnnxEngine::Load(spec);
     return Result<std::unique_ptr<Engine>>::Error(Code::kLoadFailed, "the backend onnxruntime loads on the CPU and on GPUs, not on " + spec.device);
   }
+
+  // On the CPU, where it costs no memory of a GPU, unless only the GPU has its operators.
+  Result<Signature> Inspect(const std::string& path, const std::string& device) override {
+    auto signature = Backend::Inspect(path, "cpu");
+    return signature.ok() || device == "cpu" || !Probe().on_gpu ? signature : Backend::Inspect(path, device);
+  }
 };
 
 }  // namespace

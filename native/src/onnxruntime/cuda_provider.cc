@@ -28,7 +28,7 @@ Opening& opening() {
 }
 
 Status Refuse(const ort::Library& library, const std::string& why) {
-  return Status::Error(Code::kMissingLibrary, "ONNX Runtime " + library.version + " (" + library.path + ") runs models on the CPU only: " + why);
+  return Status::Error(Code::kMissingLibrary, "ONNX Runtime " + library.version + " (" + library.folder + ") runs models on the CPU only: " + why);
 }
 
 struct Option {
@@ -69,8 +69,7 @@ Status OpenCudaProvider(const Library& library) {
   if (opening().is_open) return Status::Ok();
   const std::string provider = library.folder + "/" + kProvider;
   if (access(provider.c_str(), R_OK) != 0) {
-    return Refuse(library, std::string("its CUDA provider (") + kProvider + ") is not in " + library.folder
-      + "; set onnxruntimeLibrary to the folder onnxruntime/capi of PyPI's onnxruntime-gpu, which brings it");
+    return Refuse(library, std::string("its CUDA provider (") + kProvider + ") is not there; set onnxruntimeLibrary to the folder onnxruntime/capi of PyPI's onnxruntime-gpu, which brings it");
   }
   std::vector<std::string> folders = opening().folders;
   if (char* const neighbour = realpath((library.folder + kPythonNeighbour).c_str(), nullptr)) {
