@@ -79,7 +79,7 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   const started = await readLastUsed(startedFile);
   const rollout = new Rollout({
     store, dataPlane, residency, underway, quarantine,
-    engine: { ...inspectOnce(engine), capabilities: () => engine.capabilities(), devices: () => usedDevices(engine, budgets) },
+    engine: { ...inspectOnce(residency), capabilities: () => engine.capabilities(), devices: () => usedDevices(engine, budgets) },
     clock: realClock, slotsDefault: availableParallelism(), drainTimeoutMs: config.drainTimeoutMs,
     onRecord: (record) => {
       telemetry.rollout(record);

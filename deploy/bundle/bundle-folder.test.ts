@@ -171,6 +171,16 @@ test('fault 10: a glob that leads to more files than a bundle may have is refuse
   await assert.rejects(bundleFolder(folder), { code: 'BAD_BUNDLE', message: /samples\/\*\.json leads to more than 10000 files/ });
 });
 
+test('what stands beside a plan and says what it is travels with it, and nothing beside other models', async (t) => {
+  const manifest = { ...MANIFEST, models: { M: { variants: [{ path: 'a.plan', when: { device: 'gpu:0' } }, { path: 'b.engine' }, { path: 'm.onnx' }] } } };
+  const files = { 'a.plan': 'a', 'a.plan.json': '{}', 'b.engine': 'b', 'm.onnx': 'm', 'm.onnx.json': '{}' };
+  const { bundle } = await bundleFolder(await functionFolder(t, manifest, files));
+  assert.deepEqual(Object.keys(bundle.files).sort(), ['a.plan', 'a.plan.json', 'b.engine', 'handler.mjs', 'm.onnx']);
+  const linked = await functionFolder(t, manifest, { 'a.plan': 'a', 'b.engine': 'b', 'm.onnx': 'm' });
+  symlinkSync('m.onnx', path.join(linked, 'a.plan.json'));
+  await assert.rejects(bundleFolder(linked), { code: 'BAD_BUNDLE', message: /^models\.M\.variants\[0\]\.path: .*a\.plan\.json is a symbolic link/ });
+});
+
 test('all variants of a model travel with the bundle, also those that no backend here takes; a missing one is refused with its field', async (t) => {
   const manifest = { ...MANIFEST, models: { M: { variants: [{ path: 'sm90.engine' }, { path: './m.onnx' }] } } };
   const whole = await bundleFolder(await functionFolder(t, manifest, { 'sm90.engine': 'engine', 'm.onnx': 'onnx', 'other.onnx': 'not named' }));

@@ -1,10 +1,13 @@
 // Makes a bundle of a function's folder: reads the manifest, bundles the handler, hashes what the manifest names.
 // The same content gives the same bundle, wherever the folder and the packages beside it stand.
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { PilotlightError } from '../../runtime/errors.ts';
+import { sidecarPathOf } from '../engine/sidecar.ts';
 import type { Manifest } from '../manifest/manifest.ts';
+import { backendOf } from '../manifest/model-files.ts';
 import { readManifest } from '../manifest/read-manifest.ts';
 import { BUNDLE_LIMITS, bundleVersion, HANDLER_PATH, type Bundle, type BundleFile } from './bundle.ts';
 import { bundleHandler } from './bundle-handler.ts';
@@ -45,7 +48,10 @@ export async function bundleFolder(folder: string): Promise<FolderBundle> {
 async function filesToTake(root: string, manifest: Manifest): Promise<Map<string, string>> {
   const taken = new Map<string, string>();
   for (const { path: inner, field } of namedFiles(manifest)) {
-    if (inner !== HANDLER_PATH) taken.set(inner, field);
+    if (inner === HANDLER_PATH) continue;
+    taken.set(inner, field);
+    const beside = sidecarPathOf(inner);
+    if (backendOf(inner) === 'tensorrt' && existsSync(path.join(root, beside))) taken.set(beside, field);
   }
   for (const [binding, model] of Object.entries(manifest.models)) {
     const field = `models.${binding}.warm.inputs`;

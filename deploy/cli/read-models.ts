@@ -1,10 +1,13 @@
 // Reads what the models of a folder take and give, with the engine in the CLI's own process, and tells which of their variants
 // this machine would take.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Capability } from '../../runtime/engine/port.ts';
 import type { Signature } from '../../runtime/engine/tensor.ts';
 import { PilotlightError, assert, describeThrown, toPlainError } from '../../runtime/errors.ts';
 import type { PassedVariant } from '../../runtime/records.ts';
+import { parseSidecar, sidecarPathOf, signatureOf } from '../engine/sidecar.ts';
 import type { ManifestModel } from '../manifest/manifest.ts';
 import { backendOf, variantsOf } from '../manifest/model-files.ts';
 import { chooseVariant, type VariantChoice } from '../rollout/choose-variant.ts';
@@ -59,9 +62,11 @@ async function readVariants(model: ManifestModel, place: Place): Promise<ReadMod
   if (chosen !== undefined) found.set(chosen.path, await inspect(place, chosen.path));
   else warnings.push(`model ${binding}: no variant of it fits this machine, so a host here would refuse it: ${describeReasons(passed)}`);
   for (const { path } of variantsOf(model)) {
-    if (found.has(path) || capabilityFor(place, path)?.available !== true) continue;
+    if (found.has(path)) continue;
     try {
-      found.set(path, await inspect(place, path));
+      const told = await signatureBeside(place, path);
+      if (told === undefined && capabilityFor(place, path)?.available !== true) continue;
+      found.set(path, told ?? await inspect(place, path));
     } catch (error) {
       warnings.push(`${describeThrown(error)}; this machine would not take it`);
     }
@@ -90,12 +95,20 @@ function capabilityFor({ engine }: Place, path: string): Capability | undefined 
   return engine.capabilities().find(({ backend }) => backend === backendOf(path));
 }
 
+/** What a file beside a plan says of it: that can be read where there is no GPU. */
+async function signatureBeside({ folder }: Place, path: string): Promise<Signature | undefined> {
+  const beside = sidecarPathOf(path);
+  if (backendOf(path) !== 'tensorrt' || !existsSync(join(folder, beside))) return undefined;
+  return signatureOf(parseSidecar(await readFile(join(folder, beside), 'utf8'), beside));
+}
+
 async function inspect(place: Place, path: string): Promise<Signature> {
   const { engine, folder, binding } = place;
   const backend = capabilityFor(place, path)?.backend;
   assert(backend !== undefined, `${path} is read although no backend here takes it`);
   try {
-    return await engine.inspect(join(folder, path), backend);
+    const device = engine.devices().find(({ backends }) => backends.includes(backend))?.device;
+    return await signatureBeside(place, path) ?? await engine.inspect(join(folder, path), backend, device);
   } catch (error) {
     throw new PilotlightError(toPlainError(error, 'BAD_MODEL').code, `model ${binding} (${path}): ${describeThrown(error)}`, { cause: error });
   }

@@ -17,14 +17,14 @@ export function planVersionOf(head: Uint8Array, file: string): string | undefine
   return [...bytes.subarray(VERSION_AT, HEADER_BYTES)].join('.');
 }
 
-/** Reads no more than the header. */
-export async function readPlanVersion(file: string): Promise<string | undefined> {
+/** Reads no more than the header. `name` is how messages name the file. */
+export async function readPlanVersion(file: string, name = file): Promise<string | undefined> {
   try {
     await using handle = await open(file);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-    return planVersionOf(buffer.subarray(0, bytesRead), file);
+    return planVersionOf(buffer.subarray(0, bytesRead), name);
   } catch (error) {
     if (error instanceof PilotlightError) throw error;
-    throw new PilotlightError('BAD_MODEL', `${file}: cannot be read: ${describeThrown(error)}`, { cause: error });
+    throw new PilotlightError('BAD_MODEL', `${name}: cannot be read: ${describeThrown(error)}`, { cause: error });
   }
 }

@@ -35,6 +35,7 @@ const REFUSED: readonly [string, string, RegExp][] = [
   ['a GPU without a capability', textWith('builtOn.computeCapability', 9), /builtOn\.computeCapability must be a version such as 9\.0, found 9/],
   ['an unknown type', textWith('inputs', [{ name: 'x', type: 'fp16', shape: [1] }]), /inputs\[0\]\.type must be .* found "fp16"/],
   ['a shape with a hole', textWith('outputs', [{ name: 'y', type: 'float32', shape: [null] }]), /outputs\[0\]\.shape must be at most 8 sizes, names, or -1, found \[null\]/],
+  ['a profile without its largest shape', textWith('profiles', [{ x: { min: [1, 2], opt: [1, 2] } }]), /profiles\[0\]\.x\.max must be at most 8 whole numbers, found undefined/],
   ['two inputs of one name', textWith('inputs', [SIDECAR.inputs[0], SIDECAR.inputs[0]]), /inputs must be tensors of different names/],
 ];
 

@@ -116,11 +116,13 @@ export function parseSidecar(text: string, file: string): PlanSidecar {
     },
     inputs: tensorSpecs(fields, 'inputs'),
     outputs: tensorSpecs(fields, 'outputs'),
+    profiles: fields.list('profiles', PROFILES_MAX).map(profile),
   };
 }
 
 const TENSORS_MAX = 1_000;
 const AXES_MAX = 8;
+const PROFILES_MAX = 1_000;
 const SIDECAR_LENGTH_MAX = 4 * 1024 * 1024;
 
 type Plain = Readonly<Record<string, unknown>>;
@@ -136,6 +138,11 @@ class Fields {
     this.#file = file;
     this.#at = at;
     this.value = value as Plain;
+  }
+
+  /** In its order. */
+  get names(): readonly string[] {
+    return Object.keys(this.value);
   }
 
   part(name: string): Fields {
@@ -190,6 +197,22 @@ function tensorSpecs(fields: Fields, name: 'inputs' | 'outputs'): readonly Tenso
   });
   if (new Set(specs.map((spec) => spec.name)).size < specs.length) throw fields.wrong(name, 'tensors of different names');
   return specs;
+}
+
+function profile(fields: Fields): PlanProfile {
+  return Object.fromEntries(fields.names.map((name) => {
+    const range = fields.part(name);
+    const [min, opt, max] = [sizes(range, 'min'), sizes(range, 'opt'), sizes(range, 'max')];
+    return [name, { min, opt, max, ...(range.value['of'] === undefined ? {} : { of: range.oneOf('of', ['values']) }) }];
+  }));
+}
+
+function sizes(range: Fields, name: string): readonly number[] {
+  const found = range.value[name];
+  if (!Array.isArray(found) || found.length > AXES_MAX || !found.every((size) => Number.isSafeInteger(size) && Number(size) >= 0)) {
+    throw range.wrong(name, `at most ${AXES_MAX} whole numbers`);
+  }
+  return found as readonly number[];
 }
 
 function isAxis(axis: unknown): axis is number | string {

@@ -128,7 +128,6 @@ const NOT_YET: readonly [string, object][] = [
   ['models.A.batch', { models: { A: { path: 'a.onnx', batch: { maxSize: 4 } } } }],
   ['models.A.lengths', { models: { A: { path: 'a.onnx', lengths: {} } } }],
   ['models.A.tolerance 0.1', { models: { A: { path: 'a.onnx', tolerance: 0.1 } } }],
-  ['models.A.path "a.plan"', { models: { A: { path: 'a.plan' } } }],
 ];
 
 for (const [field, fields] of NOT_YET) {
@@ -167,7 +166,7 @@ test('a file may not take the place of the bundled handler', () => {
 });
 
 test('a model file that no backend takes is refused', () => {
-  assert.match(refusal({ models: { A: { path: 'a.pt' } } }), /models\.A\.path "a\.pt" .*; \.onnx or \.fake would do/);
+  assert.match(refusal({ models: { A: { path: 'a.pt' } } }), /models\.A\.path "a\.pt" .*; \.onnx, \.engine, \.plan or \.fake would do/);
   assert.match(refusal({ models: { A: {} } }), /models\.A\.path is missing/);
 });
 

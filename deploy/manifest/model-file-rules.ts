@@ -1,7 +1,7 @@
 // What `path` and `variants` of a model must keep: files that a backend takes, and variants that can each be chosen somewhere.
 import { fieldName, shown, type FieldPath, type ManifestText } from './manifest-text.ts';
 import { trimPath } from './inner-path.ts';
-import { MODEL_EXTENSIONS, VARIANT_EXTENSIONS, backendOf, type ManifestVariant } from './model-files.ts';
+import { MODEL_EXTENSIONS, backendOf, type ManifestVariant } from './model-files.ts';
 
 /** The part of a model that this is about, as the schema has passed it. */
 export interface WrittenModelFiles {
@@ -18,18 +18,19 @@ export function checkModelFiles({ path, variants, device }: WrittenModelFiles, a
     return;
   }
   if (path === undefined) throw text.error(at, `${fieldName(at)}.path is missing. The model's file, such as "digits.onnx"`);
-  checkExtension(path, MODEL_EXTENSIONS, [...at, 'path'], text);
+  checkExtension(path, [...at, 'path'], text);
+  if (backendOf(path) === 'tensorrt' && device === 'cpu') throw text.error([...at, 'device'], `${fieldName(at)}.device is "cpu", and ${shown(path)} is a TensorRT plan, which needs a GPU; "any" or "gpu" would do`);
 }
 
-function checkExtension(path: string, known: readonly string[], at: FieldPath, text: ManifestText): void {
-  if (known.some((extension) => path.endsWith(extension))) return;
-  throw text.error(at, `${fieldName(at)} ${shown(path)} is no model file that a backend takes; ${known.join(', ').replace(/, (?=[^,]*$)/, ' or ')} would do`);
+function checkExtension(path: string, at: FieldPath, text: ManifestText): void {
+  if (MODEL_EXTENSIONS.some((extension) => path.endsWith(extension))) return;
+  throw text.error(at, `${fieldName(at)} ${shown(path)} is no model file that a backend takes; ${MODEL_EXTENSIONS.join(', ').replace(/, (?=[^,]*$)/, ' or ')} would do`);
 }
 
 function checkVariant(variants: readonly ManifestVariant[], index: number, { device, at, text }: { readonly device: string; readonly at: FieldPath; readonly text: ManifestText }): void {
   const variant = variants[index] as ManifestVariant;
   const { path, when } = variant;
-  checkExtension(path, VARIANT_EXTENSIONS, [...at, 'path'], text);
+  checkExtension(path, [...at, 'path'], text);
   const before = variants.slice(0, index);
   if (before.some((other) => trimPath(other.path) === trimPath(path))) throw text.error([...at, 'path'], `${fieldName(at)}.path names ${shown(path)} a second time; remove one`);
   const never = (field: string, why: string): Error => text.error([...at, 'when', field], `${fieldName(at)}.when.${field} is never met: ${why}`);

@@ -2,12 +2,9 @@
 // takes a file is told by its extension.
 import type { Backend } from '../../runtime/engine/port.ts';
 
-/** Also of backends that this build does not have: a bundle may serve hosts that have them. */
-export type ModelBackend = Backend | 'tensorrt';
-
 /** What a host must have for a file. All that is named must be met. */
 export interface VariantConditions {
-  readonly backend?: ModelBackend;
+  readonly backend?: Backend;
   readonly device?: 'cpu' | 'gpu' | `gpu:${number}`;
   /** Of the device: `9.0`, or `>=8.0`. */
   readonly computeCapability?: string;
@@ -24,13 +21,11 @@ export interface ManifestVariant {
 /** First what is taken first. */
 export type ModelFiles = { readonly path: string } | { readonly variants: readonly ManifestVariant[] };
 
-const BACKENDS: Readonly<Record<string, ModelBackend>> = { onnx: 'onnxruntime', engine: 'tensorrt', plan: 'tensorrt', fake: 'fake' };
+const BACKENDS: Readonly<Record<string, Backend>> = { onnx: 'onnxruntime', engine: 'tensorrt', plan: 'tensorrt', fake: 'fake' };
 
-/** What a manifest's single `path` may end in. */
-export const MODEL_EXTENSIONS = ['.onnx', '.fake'] as const;
-export const VARIANT_EXTENSIONS = ['.onnx', '.engine', '.plan', '.fake'] as const;
+export const MODEL_EXTENSIONS = ['.onnx', '.engine', '.plan', '.fake'] as const;
 
-export function backendOf(path: string): ModelBackend | undefined {
+export function backendOf(path: string): Backend | undefined {
   return BACKENDS[path.slice(path.lastIndexOf('.') + 1)];
 }
 

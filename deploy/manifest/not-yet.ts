@@ -17,7 +17,6 @@ function refuseInModel(text: ManifestText, path: FieldPath, model: Readonly<Reco
   if ('batch' in model) throw refuse('batch', 'leave it out: each request is a run of its own');
   if ('lengths' in model) throw refuse('lengths', 'leave it out and pad in the handler');
   if (typeof model['tolerance'] === 'number' && model['tolerance'] > 0) throw refuse('tolerance', 'leave it out: nothing is batched');
-  if (typeof model['path'] === 'string' && /\.(engine|plan)$/.test(model['path'])) throw refuse('path', 'use an .onnx file, or name both in "variants"');
 }
 
 function notYet(text: ManifestText, path: FieldPath, advice: string, found: unknown = true) {

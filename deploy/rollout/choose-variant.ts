@@ -24,6 +24,8 @@ export interface ChosenFile {
   readonly backend: Backend;
   /** Those that meet the conditions, in the host's order: it may be loaded on no other. */
   readonly devices: readonly DeviceInfo[];
+  /** The backend's. */
+  readonly capability: Capability;
 }
 
 export function chooseVariant(model: ModelFiles & { readonly device: WantedDevice }, host: HostEngines): VariantChoice {
@@ -57,7 +59,7 @@ function fitOf({ path, when }: ManifestVariant, device: WantedDevice, { capabili
     const why = capability.gpuReason === undefined || devices.every((one) => one.device === 'cpu') ? '' : `: ${capability.gpuReason}`;
     return `it wants ${describeWanted(device, when)}; ${backend} runs here on ${able.map(describeDevice).join(', ') || 'no device'}${why}`;
   }
-  return { backend, devices: meant };
+  return { backend, devices: meant, capability };
 }
 
 function isMeant({ device }: DeviceInfo, wanted: WantedDevice): boolean {

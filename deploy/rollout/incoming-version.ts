@@ -71,7 +71,7 @@ export class IncomingVersion {
     return expectedPools({ name: this.#name, version: this.version, folder: '', bundle: this.#bundle }, this.#parts);
   }
 
-  async plan(): Promise<string> {
+  async plan(tell: StepTeller): Promise<string> {
     const { engine, slotsDefault, residency, clock, signal } = this.#parts;
     assert(this.#stored !== undefined, 'nothing is stored to plan');
     const limitMs = this.#stored.bundle.manifest.limits.initTimeoutMs;
@@ -80,6 +80,7 @@ export class IncomingVersion {
     this.#plan = await within(planVersion(this.#stored, { engine, slotsDefault, residency }), {
       clock, signal, limitMs, late: () => new PilotlightError('BAD_MODEL', `the models were not read within limits.initTimeoutMs (${limitMs} ms)`),
     });
+    for (const warning of this.#plan.warnings) tell.warn(warning);
     const keys = new Set(this.#plan.pools.map(({ spec }) => spec.key));
     const shared = residency.pools().filter(({ key, state }) => keys.has(key) && state === 'resident').length;
     residency.declare(versionId(this.#stored.name, this.#stored.version), this.#plan.pools);

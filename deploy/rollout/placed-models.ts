@@ -2,7 +2,7 @@
 // Decided anew at each plan, from what the host has then; what was decided before for the same is kept where it still fits.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { DeviceName, EngineControl, PoolSpec } from '../../runtime/engine/port.ts';
+import type { Capability, DeviceInfo, DeviceName, EngineControl, PoolSpec } from '../../runtime/engine/port.ts';
 import { PilotlightError, assert, type ErrorCode } from '../../runtime/errors.ts';
 import type { TakenVariant } from '../../runtime/records.ts';
 import type { Placement } from '../../runtime/residency/placement.ts';
@@ -26,6 +26,8 @@ export interface PlacedModel {
   /** The model's file in the bundle. */
   readonly file: string;
   readonly spec: PoolSpec;
+  /** What it goes to. */
+  readonly on: { readonly device: DeviceInfo; readonly capability: Capability };
   readonly placement: Placement;
   readonly placedAs: PlacedAs;
   /** Of a model with variants. */
@@ -52,7 +54,9 @@ export function placeModels(stored: StoredVersion, { engine, residency, slotsDef
     const spec: PoolSpec = {
       key: wanted.keyOn(device, slots), backend: chosen.backend, device, slots, path: join(stored.folder, chosen.path), threads: model.threads, queue: model.queue,
     };
-    return { binding, model, file: chosen.path, spec, placement, placedAs: wanted.placedAs, ...taken };
+    const found = chosen.devices.find((one) => one.device === device);
+    assert(found !== undefined, `${stored.name}'s model ${binding} was put on ${device}, where it may not be`);
+    return { binding, model, file: chosen.path, spec, on: { device: found, capability: chosen.capability }, placement, placedAs: wanted.placedAs, ...taken };
   });
 }
 

@@ -193,6 +193,7 @@ async function start(parts: RolloutParts, one: Restoring): Promise<void> {
     using _ = underway.prepare([versionLabel(one)]);
     const stored = await store.readVersion(name, version);
     const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault, residency }));
+    one.warnings.push(...plan.warnings);
     residency.declare(versionId(name, version), plan.pools);
     const read: ReadSecrets = () => readSecrets(store.secrets, stored.bundle.manifest);
     await timed(parts, one, 'isolates', () => dataPlane.start(plan.function, read, 'restart'));

@@ -101,7 +101,7 @@ export class RolloutSteps {
   readonly run: Readonly<Record<StepName, Step>> = {
     check: (tell) => this.#check(tell),
     store: () => this.#each((one) => one.store()),
-    plan: () => this.#plan(),
+    plan: (tell) => this.#plan(tell),
     release: (tell) => this.#gap.begin({ leaving: this.#leaving(), expectedMs: this.#expectedGapMs() }, tell),
     load: (tell) => this.#each((one) => one.load(tell, this.#manner === 'drain first' ? { inPlaceOf: this.#leavingIds() } : { beside: this.#leavingIds() })),
     warm: () => this.#each((one) => one.warm()),
@@ -141,7 +141,7 @@ export class RolloutSteps {
     this.#release = () => {};
   }
 
-  async #plan(): Promise<string> {
+  async #plan(tell: StepTeller): Promise<string> {
     const fit = this.#fit();
     // Before models are read, which takes memory too.
     if (fit.kind === 'reject') {
@@ -150,7 +150,7 @@ export class RolloutSteps {
       throw new PilotlightError('NEVER_FITS', [`${labels} does not fit: ${describeFit(fit)}`, ...elsewhere, MORE_ROOM].join('; '));
     }
     this.#manner = fit.kind === 'drain first' ? 'drain first' : 'side by side';
-    return `${describeFit(fit)}; ${await this.#each((one) => one.plan())}`;
+    return `${describeFit(fit)}; ${await this.#each((one) => one.plan(tell))}`;
   }
 
   #fit(): FitPlan {

@@ -3,9 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EngineControl, PoolSpec } from '../../runtime/engine/port.ts';
-import type { Signature } from '../../runtime/engine/tensor.ts';
-import { PilotlightError } from '../../runtime/errors.ts';
+import type { EngineControl } from '../../runtime/engine/port.ts';
 import type { DeclaredVersion, FunctionVersion, ModelBinding } from '../../runtime/function.ts';
 import type { GoldenRequest } from '../../runtime/ingress/data-plane.ts';
 import type { WantedPool } from '../../runtime/residency/fit.ts';
@@ -19,12 +17,15 @@ import { parseRoute } from '../manifest/route.ts';
 import type { StoredVersion } from '../store/store.ts';
 import type { GoldenCase } from './golden.ts';
 import { placeModels, type PlacedModel, type PlaceModelsOptions } from './placed-models.ts';
+import { readModel, type ReadModel } from './read-model.ts';
 import { parseWarmSample } from './warm-sample-file.ts';
 
 export interface VersionPlan {
   readonly function: FunctionVersion;
   readonly pools: readonly PoolPlan[];
   readonly golden: readonly GoldenCase[];
+  /** Worth knowing of its models, no reason to stop. */
+  readonly warnings: readonly string[];
 }
 
 export interface ExpectedPool extends WantedPool {
@@ -44,12 +45,13 @@ export interface VersionPlanOptions extends PlaceModelsOptions {
 /** Rejects BAD_MODEL naming function, binding and file, or all files where none fits this host. */
 export async function planVersion(stored: StoredVersion, options: VersionPlanOptions): Promise<VersionPlan> {
   const { folder, bundle: { manifest } } = stored;
-  const bound: { readonly model: ModelBinding; readonly pool: PoolPlan }[] = [];
+  const bound: { readonly model: ModelBinding; readonly pool: PoolPlan; readonly warnings: readonly string[] }[] = [];
   for (const placed of placeModels(stored, options)) bound.push(await bindModel(stored, placed, options.engine));
   return {
     function: { ...declaredVersion(stored), models: bound.map(({ model }) => model) },
     pools: bound.map(({ pool }) => pool),
     golden: manifest.warm.map((golden) => goldenCase(folder, golden)),
+    warnings: bound.flatMap(({ warnings }) => warnings),
   };
 }
 
@@ -69,7 +71,8 @@ export function declaredVersion({ name, version, folder, bundle: { manifest } }:
 
 async function bindModel(stored: StoredVersion, placed: PlacedModel, engine: Pick<EngineControl, 'inspect'>) {
   const { binding, model, spec, placement: { bytes }, placedAs, variant } = placed;
-  const signature = await inspect(stored, binding, spec, engine);
+  const read = await readModel(stored, placed, engine);
+  const { signature } = read;
   const plan: PoolPlan = {
     spec,
     function: stored.name,
@@ -77,31 +80,25 @@ async function bindModel(stored: StoredVersion, placed: PlacedModel, engine: Pic
     residency: model.residency,
     ...(model.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: model.idleTimeoutMs }),
     ...(variant === undefined ? {} : { variant }),
+    ...(read.from === 'file' ? { told: signature } : {}),
     bytes,
     placedAs,
-    warm: { id: warmId(stored, model), runs: model.warm.runs, samples: (countMax) => readSamples(stored, model, countMax) },
+    warm: { id: warmId(stored, model, read), runs: model.warm.runs, samples: (countMax) => samplesOf(stored, model, read, countMax) },
   };
-  return { model: { binding, pool: spec, signature, preload: model.preload }, pool: plan };
+  return { model: { binding, pool: spec, signature, preload: model.preload }, pool: plan, warnings: read.warnings };
 }
 
-async function inspect(stored: StoredVersion, binding: string, pool: PoolSpec, engine: Pick<EngineControl, 'inspect'>): Promise<Signature> {
-  try {
-    return await engine.inspect(pool.path, pool.backend);
-  } catch (error) {
-    if (!(error instanceof PilotlightError)) throw error;
-    throw new PilotlightError(error.code, `${stored.name}'s model ${binding}: ${error.message}`, { cause: error });
-  }
-}
-
-async function readSamples({ folder, bundle }: StoredVersion, model: ManifestModel, countMax?: number): Promise<readonly WarmSample[]> {
+async function samplesOf({ folder, bundle }: StoredVersion, model: ManifestModel, read: ReadModel, countMax?: number): Promise<readonly WarmSample[]> {
   const paths = warmInputPaths(model.warm.inputs, Object.keys(bundle.files)).slice(0, countMax);
+  if (paths.length === 0) return read.samples.slice(0, countMax);
   return Promise.all(paths.map(async (path) => parseWarmSample(path, await readFile(join(folder, path), 'utf8'))));
 }
 
 /** The same for the same samples and runs, whichever version brings them. */
-function warmId({ bundle }: StoredVersion, { warm }: ManifestModel): string {
+function warmId({ bundle }: StoredVersion, { warm }: ManifestModel, read: ReadModel): string {
   const paths = warmInputPaths(warm.inputs, Object.keys(bundle.files));
-  const identity = [warm.runs, ...paths.map((path) => bundle.files[path]?.sha256)];
+  const own = paths.map((path) => bundle.files[path]?.sha256);
+  const identity = [warm.runs, ...(own.length > 0 ? own : read.samples.map(({ name }) => name))];
   return createHash('sha256').update(identity.join(' ')).digest('hex').slice(0, 16);
 }
 

@@ -38,12 +38,14 @@ export class NativeEngine implements EngineControl {
   /** Pools that this thread has loaded. */
   readonly #pools = new Map<string, PoolHandle>();
   readonly #simulated: readonly SimulatedDevice[];
+  readonly #planHostCode: 'allowed' | 'refused';
 
   constructor(options: NativeEngineOptions = {}) {
     this.#channel.addon.setOnnxRuntimeLibrary(options.onnxruntimeLibrary ?? packagedOnnxRuntimeLibrary());
     this.#channel.addon.setCudaLibraries(options.cudaLibraries ?? []);
     const { tensorrtLibrary = '', tensorrtPlugins = [], planHostCode = 'refused' } = options;
     this.#channel.addon.setTensorRt(tensorrtLibrary, tensorrtPlugins, planHostCode === 'allowed');
+    this.#planHostCode = planHostCode;
     this.#simulated = options.simulatedDevices ?? [];
     for (const { device, totalBytes, takenBytes } of this.#simulated) this.#channel.addon.simulateDevice(device, totalBytes, takenBytes);
   }
@@ -61,7 +63,8 @@ export class NativeEngine implements EngineControl {
   }
 
   capabilities(): readonly Capability[] {
-    return this.#channel.addon.capabilities();
+    const found = this.#channel.addon.capabilities();
+    return this.#planHostCode === 'refused' ? found : found.map((one) => (one.backend === 'tensorrt' ? { ...one, planHostCode: 'allowed' } : one));
   }
 
   /** The driver, TensorRT and what belongs to it. Opens what it finds: for `doctor`. */

@@ -120,6 +120,8 @@ export interface Capability {
   readonly onGpu?: boolean;
   /** Why it does not, and what would do. */
   readonly gpuReason?: string;
+  /** Plans may run code of their own in this process: the setting versionCompatiblePlans. */
+  readonly planHostCode?: 'allowed';
 }
 
 /** One of the libraries that NVIDIA's GPUs are reached by, for people. */

@@ -31,7 +31,9 @@ export interface Device {
 
 /** Whose load needs the room, and why it may have this. */
 export interface Wanting {
-  readonly pool: Pool;
+  readonly key: string;
+  /** For people. */
+  readonly name: string;
   readonly reason: 'room' | 'rollout';
 }
 
@@ -60,6 +62,10 @@ export class Devices {
   }
 
   of({ spec: { device } }: PoolPlan): Device {
+    return this.named(device);
+  }
+
+  named(device: string): Device {
     const found = this.#all.get(device);
     assert(found !== undefined, `device ${device} has no budget`);
     return found;
@@ -138,7 +144,10 @@ export class Devices {
       // One that leaves already, because nobody declares it any more, goes by itself.
       retire: (key) => (get(key).unload !== undefined || engine.retire(key) === 'busy' ? 'busy' : 'retired'),
       reopen: (key) => engine.open(key),
-      evict: (key, { usedMs, forKey, reason }) => evict(get(key), usedMs, { pool: get(forKey), reason }),
+      evict: (key, { usedMs, forKey, reason }) => {
+        const wanting = pools.get(forKey);
+        return evict(get(key), usedMs, { key: forKey, name: wanting === undefined ? 'a look at a model' : describePool(wanting), reason });
+      },
     };
   }
 

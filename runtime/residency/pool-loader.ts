@@ -11,6 +11,7 @@ import type { PlacementBook } from './placement-book.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, idleTimeoutMs, isAheadOfRequests, isOnlyOf, move, type Pool } from './pool.ts';
 import type { NeedOptions } from './room.ts';
+import { refuseUnlessAsTold } from './told-signature.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface PoolLoaderOptions extends Omit<DevicesOptions, 'evict'> {
@@ -122,6 +123,7 @@ export class PoolLoader {
     const loaded = await this.#loadWhereRoom(pool, plan, load);
     load.steps.push(...loaded.steps);
     try {
+      refuseUnlessAsTold(plan, loaded.signature);
       await warmUp(engine, { plan, clock, signature: loaded.signature, deadlineMs: load.deadlineMs, onRun: load.onRun });
       const { memory } = engine.statsOf(key);
       const bytes = totalBytes(memory);
@@ -245,9 +247,9 @@ export class PoolLoader {
     const { function: name, binding } = pool.plan;
     const record: EvictionRecord = {
       pool: pool.key, function: name, binding, bytes, idleMs: startMs - usedMs, startMs, endMs,
-      ...(wanting === undefined ? { reason: 'idle' } : { reason: wanting.reason, for: describePool(wanting.pool) }),
+      ...(wanting === undefined ? { reason: 'idle' } : { reason: wanting.reason, for: wanting.name }),
     };
-    if (wanting !== undefined) this.#evictedFor.set(wanting.pool.key, [...(this.#evictedFor.get(wanting.pool.key) ?? []), record]);
+    if (wanting !== undefined && this.#options.pools.has(wanting.key)) this.#evictedFor.set(wanting.key, [...(this.#evictedFor.get(wanting.key) ?? []), record]);
     onEvict(record);
   }
 }

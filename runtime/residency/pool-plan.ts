@@ -1,6 +1,6 @@
 // What residency is told of a pool: what to load, for whom, and how to warm it.
 import type { PoolSpec } from '../engine/port.ts';
-import type { Tensors } from '../engine/tensor.ts';
+import type { Signature, Tensors } from '../engine/tensor.ts';
 import type { TakenVariant } from '../records.ts';
 import type { PlacedAs } from './placement-book.ts';
 
@@ -25,6 +25,8 @@ export interface PoolPlan {
   readonly idleTimeoutMs?: number;
   /** Of a model with variants. */
   readonly variant?: TakenVariant;
+  /** What it takes and gives by the word of a file beside it, which the load has to show right. Left out: its engine said so. */
+  readonly told?: Signature;
   /** What it is expected to hold before it was ever measured. */
   readonly bytes: number;
   /** Left out: neither its place nor its size is remembered. */

@@ -3,11 +3,13 @@
 import { randomBytes } from 'node:crypto';
 import { backOffMs } from '../back-off.ts';
 import type { Clock } from '../clock.ts';
-import type { DeviceBudget, EngineControl, PoolStats } from '../engine/port.ts';
+import type { Backend, DeviceBudget, DeviceName, EngineControl, PoolStats } from '../engine/port.ts';
+import type { Signature } from '../engine/tensor.ts';
 import { PilotlightError, assert, toPlainError } from '../errors.ts';
 import type { EvictionRecord, LoadRecord, RepairRecord, RunVariant, Start, TakenVariant, WarmRecord } from '../records.ts';
 import type { DeviceState } from './devices.ts';
 import type { FitPlan, WantedPool } from './fit.ts';
+import { lookWithRoom } from './look-with-room.ts';
 import type { Placement } from './placement.ts';
 import { PlacementBook } from './placement-book.ts';
 import { PoolChecks, type Rebuilt } from './pool-checks.ts';
@@ -16,6 +18,7 @@ import { PoolLoader } from './pool-loader.ts';
 import { PoolCosts } from './pool-costs.ts';
 import type { PoolPlan } from './pool-plan.ts';
 import { describePool, isAheadOfRequests, isOrphan, isPinned, move, newPool, newestPlan, type Load, type Pool, type PoolState } from './pool.ts';
+import { refuseUnlessAsTold } from './told-signature.ts';
 import type { OrderRule } from './use-order.ts';
 import { waitAtMost } from './wait-at-most.ts';
 import { placeWanted, type WantedPlace } from './wanted-place.ts';
@@ -173,6 +176,13 @@ export class PoolResidency implements Residency {
     return { start: 'cold', loadId: load.loadId, load: record };
   }
 
+  /** As the engine's; what it has to load for that is in the ledger meanwhile. */
+  async inspect(path: string, backend: Backend, device: DeviceName = 'cpu'): Promise<Signature> {
+    const { engine, loadTimeoutMs } = this.#options;
+    if (device === 'cpu') return engine.inspect(path, backend);
+    return lookWithRoom(this.#loader.devices.named(device), { path, limitMs: loadTimeoutMs }, () => engine.inspect(path, backend, device));
+  }
+
   async forget(versionId: string): Promise<void> {
     this.#options.onClaim?.(versionId, []);
     const left = [...this.#pools.values()].filter((pool) => pool.plans.has(versionId));
@@ -242,7 +252,9 @@ export class PoolResidency implements Residency {
   /** A sample that fails is its own version's fault: the pool stays for the others. */
   async #prove(key: string, ask: Ask, plan: PoolPlan, deadlineMs: number): Promise<readonly WarmRecord[]> {
     const pool = this.#pools.get(key);
-    if (pool?.signature === undefined || pool.warmedWith.has(plan.warm.id)) return [];
+    if (pool?.signature === undefined) return [];
+    refuseUnlessAsTold(plan, pool.signature);
+    if (pool.warmedWith.has(plan.warm.id)) return [];
     const { engine, clock } = this.#options;
     const onRun = ask.onWarm ?? (() => {});
     const records = await warmUp(engine, { plan, clock, signature: pool.signature, deadlineMs, onRun });

@@ -1,6 +1,6 @@
 // An engine that does what a test scripts, without threads: loads wait for the test when told to, and every
 // pool that was loaded and not unloaded is counted.
-import type { Capability, DeviceInfo, EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult, UsedPool } from '../../runtime/engine/port.ts';
+import type { Backend, Capability, DeviceInfo, DeviceName, EngineControl, LoadedPool, LoadStep, PoolMemory, PoolSpec, PoolStats, RunResult, UsedPool } from '../../runtime/engine/port.ts';
 import type { Signature, Tensors } from '../../runtime/engine/tensor.ts';
 
 const SIGNATURE: Signature = {
@@ -13,6 +13,7 @@ export class FakeEngine implements EngineControl {
   /** Called by each operation with its name; throw or wait here. */
   before: (operation: 'load' | 'run' | 'unload' | 'inspect', key: string) => void | Promise<void> = () => {};
   onLoad: (spec: PoolSpec) => void = () => {};
+  onInspect: (path: string, backend: Backend, device: DeviceName | undefined) => void = () => {};
   answer: (inputs: Tensors) => Tensors = (inputs) => ({ y: inputs['x'] ?? { type: 'float32', shape: [0, 2], data: new Float32Array() } });
   readonly loaded = new Set<string>();
   readonly opened = new Set<string>();
@@ -39,7 +40,8 @@ export class FakeEngine implements EngineControl {
     return this.deviceList;
   }
 
-  async inspect(path: string): Promise<Signature> {
+  async inspect(path: string, backend: Backend, device?: DeviceName): Promise<Signature> {
+    this.onInspect(path, backend, device);
     await this.before('inspect', path);
     return this.signature;
   }
