@@ -54,10 +54,12 @@ struct RunRequest {
 // A slot whose runs go on by themselves, on a device: they are started and looked at, and no thread waits for them.
 class DrivenSlot {
  public:
-  enum class Began { kStarted, kFailed, kAside };
-  // Starts a run, whose request stays as it is until it has ended. kAside: it would take long to start, so `Run` has to do it where
-  // that holds up nobody. Never blocks.
+  enum class Began { kStarted, kEnded, kFailed, kAside };
+  // Starts a run, whose request stays as it is until it has ended. kAside: it would take long to start, so `StartAside` has to do it
+  // where that holds up nobody. Never blocks.
   virtual Began Start(const RunRequest& request, Status* failure) = 0;
+  // As Start, on a thread that may wait; it may run to the end there.
+  virtual Began StartAside(const RunRequest& request, Status* failure, std::vector<Tensor>* outputs) = 0;
   // Whether the run has ended; then how, and its outputs. Never blocks.
   virtual bool Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) = 0;
 

@@ -7,6 +7,14 @@
 
 namespace pilotlight {
 
+namespace {
+
+std::atomic<std::chrono::microseconds> pause_of_all{std::chrono::microseconds(0)};
+
+}  // namespace
+
+void DeviceDriver::SetPause(std::chrono::microseconds pause) { pause_of_all.store(pause, std::memory_order_relaxed); }
+
 void DeviceDriver::Attach(Drivable& pool) {
   ++waiting_;
   std::lock_guard<std::mutex> lock(pools_mutex_);
@@ -43,16 +51,23 @@ void DeviceDriver::Drive() {
   for (;;) {
     is_called_.store(false, std::memory_order_seq_cst);
     while (waiting_.load() > 0) std::this_thread::yield();
-    bool any = false;
+    auto found = Drivable::Found::kNothing;
     {
       std::lock_guard<std::mutex> lock(pools_mutex_);
-      for (Drivable* pool : pools_) any = pool->Step() || any;
+      for (Drivable* pool : pools_) found = std::max(found, pool->Step());
     }
-    if (any) continue;
+    const auto pause = pause_of_all.load(std::memory_order_relaxed);
+    const bool is_flying = found == Drivable::Found::kFlying;
+    if (found == Drivable::Found::kWork || (is_flying && pause.count() == 0)) continue;
     // Either the caller sees that we sleep, or we see that it called.
     std::unique_lock<std::mutex> lock(sleep_mutex_);
     sleeps_.store(true, std::memory_order_seq_cst);
-    woken_.wait(lock, [&] { return is_called_.load(std::memory_order_seq_cst); });
+    const auto is_called = [&] { return is_called_.load(std::memory_order_seq_cst); };
+    if (is_flying) {
+      woken_.wait_for(lock, pause, is_called);
+    } else {
+      woken_.wait(lock, is_called);
+    }
     sleeps_.store(false, std::memory_order_seq_cst);
   }
 }

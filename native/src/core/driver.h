@@ -1,8 +1,9 @@
 // One thread that drives all slots of a device: it starts their runs and looks whether they have ended, without waiting for any.
-// It spins while something is in flight and sleeps otherwise. A second thread does what would hold it up: the first run of a shape.
+// It spins while something is in flight, or looks at intervals, and sleeps otherwise. A second thread does what would hold it up: the first run of a shape.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -15,8 +16,10 @@ namespace pilotlight {
 // What has slots to drive.
 class Drivable {
  public:
-  // Starts and ends what can be; never blocks. True: something is in flight. The driving thread alone calls it.
-  virtual bool Step() = 0;
+  // What a step found: nothing to do, only what goes on by itself, something that it could start or end.
+  enum class Found { kNothing, kFlying, kWork };
+  // Starts and ends what can be; never blocks. The driving thread alone calls it.
+  virtual Found Step() = 0;
 
  protected:
   ~Drivable() = default;
@@ -24,6 +27,9 @@ class Drivable {
 
 class DeviceDriver {
  public:
+  // How long all of them rest between two looks at what is in flight; 0, as at first: not at all, which takes a core and is the fastest. Any thread.
+  static void SetPause(std::chrono::microseconds pause);
+
   // Starts the threads with the first one; throws std::system_error when the system has none left.
   void Attach(Drivable& pool);
   // When it returns nobody steps it any more. It has nothing in flight.

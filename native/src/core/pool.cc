@@ -22,19 +22,6 @@ constexpr size_t kOwnJobsMax = 64;
 // Of a driven pool: how long an unload waits before it looks again whether the last run has ended.
 constexpr auto kLookAgain = std::chrono::milliseconds(1);
 
-Status RunGuarded(Slot& slot, const RunRequest& request, Job& job, WorkPlace& place) {
-  const AtWork at_work(place, job.pool);
-  try {
-    return slot.Run(request, &job.outputs);
-  } catch (const std::bad_alloc&) {
-    return Status::Error(Code::kNoMemory, "the run needed more memory than the system gave");
-  } catch (const std::exception& error) {
-    return Status::Error(Code::kEngineFailed, std::string("the engine threw: ") + error.what());
-  } catch (...) {
-    return Status::Error(Code::kEngineFailed, "the engine threw something that is no exception");
-  }
-}
-
 }  // namespace
 
 Pool::Pool(const PoolOptions& options, PoolEntry& entry, RunTokens& tokens, DeviceDriver& driver, std::unique_ptr<Engine> engine,
@@ -232,9 +219,22 @@ RunRequest Pool::RequestOf(const Job& job) {
   return request;
 }
 
+Status Pool::Guarded(const Job& job, WorkPlace& place, const std::function<Status()>& work) {
+  const AtWork at_work(place, job.pool);
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return Status::Error(Code::kNoMemory, "the run needed more memory than the system gave");
+  } catch (const std::exception& error) {
+    return Status::Error(Code::kEngineFailed, std::string("the engine threw: ") + error.what());
+  } catch (...) {
+    return Status::Error(Code::kEngineFailed, "the engine threw something that is no exception");
+  }
+}
+
 void Pool::RunOnSlot(Runner& runner, Job& job) {
   if (IsTooLate(job)) return;
-  Judge(runner, job, RunGuarded(*runner.slot, RequestOf(job), job, *runner.place));
+  Judge(runner, job, Guarded(job, *runner.place, [&] { return runner.slot->Run(RequestOf(job), &job.outputs); }));
 }
 
 // Ends it if so; else its run begins now.

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -82,14 +83,16 @@ class Pool final : private Drivable {
   void Call(Runner& runner);
   void Run(Runner& runner, Job& job);
   static RunRequest RequestOf(const Job& job);
+  // What it throws becomes its status.
+  static Status Guarded(const Job& job, WorkPlace& place, const std::function<Status()>& work);
   void RunOnSlot(Runner& runner, Job& job);
 
   // Where it is driven: pool_steps.cc.
-  bool Step() override;
-  bool StepRunner(Runner& runner);
+  Found Step() override;
+  Found StepRunner(Runner& runner);
   std::shared_ptr<Job> TakeOrIdle(Runner& runner);
   void Begin(Runner& runner, std::shared_ptr<Job> job);
-  void RunAside(Runner& runner, std::shared_ptr<Job> job);
+  void BeginAside(Runner& runner, std::shared_ptr<Job> job);
 
   bool IsTooLate(Job& job);
   void Judge(Runner& runner, Job& job, Status status);

@@ -54,6 +54,8 @@ static_assert(sizeof(MemPoolProps) == 88, "as the driver lays it out");
 
 constexpr int kNodeMemcpy = 1;
 constexpr int kMemoryHost = 1;
+constexpr int kMemoryDevice = 2;
+constexpr int kPointerMemoryType = 2;
 
 // CUDA_MEMCPY3D_v2.
 struct Memcpy3d {
@@ -94,6 +96,7 @@ static_assert(sizeof(Memcpy3d) == 200, "as the driver lays it out");
   F(MemFreeHost, cuMemFreeHost, (void* memory)) \
   F(MemcpyToDeviceAsync, cuMemcpyHtoDAsync_v2, (DevicePtr to, const void* from, size_t bytes, Stream* stream)) \
   F(MemcpyToHostAsync, cuMemcpyDtoHAsync_v2, (void* to, DevicePtr from, size_t bytes, Stream* stream)) \
+  F(PointerGetAttribute, cuPointerGetAttribute, (void* value, int attribute, DevicePtr pointer)) \
   F(StreamCreate, cuStreamCreate, (Stream * *stream, unsigned flags)) \
   F(StreamDestroy, cuStreamDestroy_v2, (Stream * stream)) \
   F(StreamSynchronize, cuStreamSynchronize, (Stream * stream)) \

@@ -42,6 +42,7 @@ class FakeSlot final : public Slot, private DrivenSlot {
 
  private:
   Began Start(const RunRequest& request, Status* failure) override;
+  Began StartAside(const RunRequest& request, Status* failure, std::vector<Tensor>* outputs) override;
   bool Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) override;
   Status Answer(int64_t run, const RunRequest& request, std::vector<Tensor>* outputs) const;
   int64_t SleepMs();
@@ -129,6 +130,11 @@ DrivenSlot::Began FakeSlot::Start(const RunRequest&, Status*) {
   driven_run_ = ++engine_.runs;
   driven_end_ = std::chrono::steady_clock::now() + milliseconds(SleepMs());
   return Began::kStarted;
+}
+
+DrivenSlot::Began FakeSlot::StartAside(const RunRequest& request, Status* failure, std::vector<Tensor>* outputs) {
+  *failure = Run(request, outputs);
+  return failure->ok() ? Began::kEnded : Began::kFailed;
 }
 
 bool FakeSlot::Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) {

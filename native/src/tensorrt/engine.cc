@@ -1,12 +1,11 @@
 #include "tensorrt/engine.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <utility>
 
 #include "tensorrt/library.h"
+#include "tensorrt/plan_file.h"
 #include "tensorrt/plan_header.h"
 #include "tensorrt/slot.h"
 
@@ -49,12 +48,6 @@ Status CheckVersion(const std::string& path) {
                                           "); build it with that version, or install the one that built it");
 }
 
-bool ReadFile(const std::string& path, std::string* content) {
-  std::ifstream file(path, std::ios::binary);
-  content->assign(std::istreambuf_iterator<char>(file), {});
-  return file.good() || file.eof();
-}
-
 TensorSpec SpecOf(const std::string& name, ElementType type, const Dims& dims) {
   TensorSpec spec;
   spec.name = name;
@@ -94,13 +87,11 @@ Result<std::unique_ptr<Engine>> TensorRtEngine::Load(const EngineSpec& spec) {
   Status done = gpu.value->Enter();
   if (done.ok()) done = CheckVersion(spec.path);
   if (!done.ok()) return {done, nullptr};
-  std::string plan;
-  if (!ReadFile(spec.path, &plan)) return Loaded::Error(Code::kBadModel, spec.path + ": cannot be read");
 
   auto pool = cuda::MemoryPool::Make(*gpu.value);
   if (!pool.ok()) return {pool.status, nullptr};
   std::unique_ptr<TensorRtEngine> engine(new TensorRtEngine(spec, *gpu.value, std::move(pool.value)));
-  done = engine->Deserialize(plan);
+  done = engine->Deserialize(spec.path);
   if (done.ok()) done = engine->ReadTensors();
   if (!done.ok()) return {Status::Error(done.code, spec.path + ": " + done.message), nullptr};
   return Loaded::Of(std::move(engine));
@@ -116,14 +107,16 @@ TensorRtEngine::~TensorRtEngine() {
   runtime_.reset();
 }
 
-Status TensorRtEngine::Deserialize(const std::string& plan) {
+Status TensorRtEngine::Deserialize(const std::string& path) {
   std::lock_guard<std::mutex> lock(making());
   TakeReason();
   runtime_.reset(NewRuntime());
   if (runtime_ == nullptr) return Status::Error(Code::kLoadFailed, TakeReason());
   const Slots& slots = library().slots;
   CallSlot<void, GpuAllocator*>(runtime_.get(), slots.runtime.set_gpu_allocator, allocator_.get());
-  engine_.reset(CallSlot<void*, const void*, size_t>(runtime_.get(), slots.runtime.deserialize, plan.data(), plan.size()));
+  const auto read = DeserializeFile(runtime_.get(), path);
+  if (!read.ok()) return read.status;
+  engine_.reset(read.value);
   if (engine_ == nullptr) return Status::Error(Code::kBadModel, TakeReason());
   scratch_bytes_ = CallSlot<int64_t>(engine_.get(), slots.engine.device_memory_bytes);
   return Status::Ok();
@@ -132,24 +125,48 @@ Status TensorRtEngine::Deserialize(const std::string& plan) {
 Status TensorRtEngine::ReadTensors() {
   const auto& slots = library().slots.engine;
   void* const engine = engine_.get();
-  const auto refuse = [](const std::string& name, const std::string& why) { return Status::Error(Code::kBadModel, "\"" + name + "\" " + why); };
   const int32_t count = CallSlot<int32_t>(engine, slots.tensor_count);
   for (int32_t i = 0; i < count; ++i) {
-    IoTensor io;
     const char* const name = CallSlot<const char*, int32_t>(engine, slots.tensor_name, i);
-    io.name = name;
-    if (!FromDataType(CallSlot<DataType, const char*>(engine, slots.tensor_type, name), &io.type)) return refuse(io.name, "has an element type that a tensor here cannot have");
-    if (CallSlot<Location, const char*>(engine, slots.tensor_location, name) == Location::kHost) return refuse(io.name, "is a shape tensor: not yet");
-    const Dims dims = CallSlot<Dims, const char*>(engine, slots.tensor_shape, name);
+    auto io = ReadTensor(name);
+    if (!io.ok()) return io.status;
     const bool is_input = CallSlot<IoMode, const char*>(engine, slots.tensor_mode, name) == IoMode::kInput;
-    if (is_input) {
-      io.min = CallSlot<Dims, const char*, int32_t, Selector>(engine, slots.profile_shape, name, 0, Selector::kMin);
-      io.max = CallSlot<Dims, const char*, int32_t, Selector>(engine, slots.profile_shape, name, 0, Selector::kMax);
-    }
-    (is_input ? signature_.inputs : signature_.outputs).push_back(SpecOf(io.name, io.type, dims));
-    (is_input ? inputs_ : outputs_).push_back(std::move(io));
+    (is_input ? signature_.inputs : signature_.outputs).push_back(SpecOf(io.value.name, io.value.type, CallSlot<Dims, const char*>(engine, slots.tensor_shape, name)));
+    (is_input ? inputs_ : outputs_).push_back(std::move(io.value));
+  }
+  profiles_.resize(static_cast<size_t>(CallSlot<int32_t>(engine, slots.profile_count)));
+  for (size_t profile = 0; profile < profiles_.size(); ++profile) {
+    for (const IoTensor& io : inputs_) profiles_[profile].push_back(ReadRange(io, static_cast<int32_t>(profile)));
   }
   return Status::Ok();
+}
+
+Result<IoTensor> TensorRtEngine::ReadTensor(const char* name) const {
+  const auto& slots = library().slots.engine;
+  const auto refuse = [name](const std::string& why) { return Result<IoTensor>::Error(Code::kBadModel, "\"" + std::string(name) + "\" " + why); };
+  IoTensor io;
+  io.name = name;
+  if (!FromDataType(CallSlot<DataType, const char*>(engine_.get(), slots.tensor_type, name), &io.type)) return refuse("has an element type that a tensor here cannot have");
+  io.on_host = CallSlot<Location, const char*>(engine_.get(), slots.tensor_location, name) == Location::kHost;
+  if (io.on_host && io.type != ElementType::kInt32 && io.type != ElementType::kInt64) return refuse("is a shape tensor of another type than int32 and int64");
+  if (CallSlot<int32_t, const char*>(engine_.get(), slots.tensor_format, name) != kFormatLinear) {
+    return refuse("does not lie row by row: build the engine without a format for its inputs and outputs");
+  }
+  return Result<IoTensor>::Of(std::move(io));
+}
+
+InputRange TensorRtEngine::ReadRange(const IoTensor& io, int32_t profile) const {
+  const auto& slots = library().slots.engine;
+  const char* const name = io.name.c_str();
+  InputRange range;
+  range.min = CallSlot<Dims, const char*, int32_t, Selector>(engine_.get(), slots.profile_shape, name, profile, Selector::kMin);
+  range.max = CallSlot<Dims, const char*, int32_t, Selector>(engine_.get(), slots.profile_shape, name, profile, Selector::kMax);
+  if (!io.on_host) return range;
+  const void* const values = CallSlot<const void*, const char*, int32_t, Selector>(engine_.get(), slots.profile_values, name, profile, Selector::kMax);
+  for (size_t i = 0; values != nullptr && i < ElementsOf(range.max); ++i) {
+    range.max_values.push_back(MajorOf(library().number) >= 11 ? static_cast<const int64_t*>(values)[i] : static_cast<const int32_t*>(values)[i]);
+  }
+  return range;
 }
 
 Object TensorRtEngine::NewContext() {

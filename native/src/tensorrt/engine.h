@@ -10,6 +10,7 @@
 #include "cuda/memory.h"
 #include "cuda/staging.h"
 #include "tensorrt/abi.h"
+#include "tensorrt/io.h"
 
 namespace pilotlight::trt {
 
@@ -17,13 +18,6 @@ struct ObjectDeleter {
   void operator()(void* object) const { Destroy(object); }
 };
 using Object = std::unique_ptr<void, ObjectDeleter>;
-
-// An input or output as the plan declares it.
-struct IoTensor {
-  std::string name;
-  ElementType type = ElementType::kFloat32;
-  Dims min, max;  // of an input: what the profile allows
-};
 
 class TensorRtEngine final : public Engine {
  public:
@@ -42,6 +36,7 @@ class TensorRtEngine final : public Engine {
   void* engine() const { return engine_.get(); }
   const std::vector<IoTensor>& inputs() const { return inputs_; }
   const std::vector<IoTensor>& outputs() const { return outputs_; }
+  const std::vector<Profile>& profiles() const { return profiles_; }
   // A context of its own scratch memory, which the caller brings.
   Object NewContext();
   int64_t scratch_bytes() const { return scratch_bytes_; }
@@ -55,8 +50,10 @@ class TensorRtEngine final : public Engine {
   class Allocator;
 
   TensorRtEngine(const EngineSpec& spec, const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool);
-  Status Deserialize(const std::string& plan);
+  Status Deserialize(const std::string& path);
   Status ReadTensors();
+  Result<IoTensor> ReadTensor(const char* name) const;
+  InputRange ReadRange(const IoTensor& io, int32_t profile) const;
 
   const int slots_;
   const cuda::Gpu& gpu_;
@@ -68,6 +65,7 @@ class TensorRtEngine final : public Engine {
   Object engine_;
   Signature signature_;
   std::vector<IoTensor> inputs_, outputs_;
+  std::vector<Profile> profiles_;
   int64_t scratch_bytes_ = 0;  // of one context
   std::atomic<int64_t> scratch_held_{0}, staging_held_{0}, graphs_held_{0};  // by slots
 };

@@ -1,5 +1,5 @@
-// One execution context with its stream, its buffers, and a captured graph for each shape that it has run: copy in, enqueue and
-// copy out are one launch.
+// Execution contexts of an engine, one for each profile, with one stream and one set of buffers: one run at a time. What a run enqueues (copy in, enqueue,
+// copy out) is captured as a graph when its shapes come for the first time, and replayed from then on.
 #pragma once
 
 #include <map>
@@ -8,8 +8,8 @@
 
 #include "core/backend.h"
 #include "cuda/graph.h"
-#include "cuda/memory.h"
-#include "tensorrt/engine.h"
+#include "tensorrt/buffers.h"
+#include "tensorrt/context.h"
 
 namespace pilotlight::trt {
 
@@ -25,34 +25,22 @@ class TensorRtSlot final : public Slot, private DrivenSlot {
 
  private:
   Began Start(const RunRequest& request, Status* failure) override;
+  Began StartAside(const RunRequest& request, Status* failure, std::vector<Tensor>* outputs) override;
   bool Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) override;
 
-  // Where a tensor lies: on the host for us, on the device for TensorRT. Large enough for all that the profile allows.
-  struct Buffer {
-    cuda::PinnedBlock host;
-    cuda::DeviceBlock device;
-    void* now = nullptr;  // where this run's copy begins or ends: there, or in the engine's staging
-    Bytes staged;         // of an output: that memory
-  };
-
-  // All that a set of input shapes decides.
+  // A run of certain shapes.
   struct Plan {
-    std::vector<size_t> input_bytes;
-    std::vector<std::vector<int64_t>> output_shapes;
-    std::vector<size_t> output_bytes;
+    Context* context = nullptr;
+    Shapes shapes;
     std::unique_ptr<cuda::CapturedGraph> graph;  // null: it could not be captured, and is enqueued each time
   };
 
-  explicit TensorRtSlot(TensorRtEngine& engine) : engine_(engine) {}
+  explicit TensorRtSlot(TensorRtEngine& engine) : engine_(engine), buffers_(engine) {}
   Status Open();
-  Status CheckRange(const RunRequest& request) const;
-  Status SetShapes(const std::vector<Dims>& shapes, Plan* plan);
-  void StageIn(const RunRequest& request);
-  void StageOut(const RunRequest& request, const Plan& plan);
-  Status CopyOut(const RunRequest& request, std::vector<Tensor>* outputs);
   Plan* KnownPlan(const RunRequest& request);
   Result<Plan*> PlanFor(const RunRequest& request);
-  Status Launch(const Plan& plan);
+  Result<Plan*> NewPlan(const RunRequest& request, Context& context);
+  Status Launch(const RunRequest& request, const Plan& plan);
   Status Enqueue(const Plan& plan);
   void Capture(Plan* plan);
   Status Wait();
@@ -61,14 +49,13 @@ class TensorRtSlot final : public Slot, private DrivenSlot {
   TensorRtEngine& engine_;
   cuda::Stream* stream_ = nullptr;
   cuda::Event* done_ = nullptr;
-  cuda::DeviceBlock scratch_;
-  std::vector<Buffer> inputs_, outputs_;
-  Object context_;
+  cuda::DeviceBlock scratch_;  // of all contexts: one of them runs at a time
+  Buffers buffers_;
+  std::vector<std::unique_ptr<Context>> contexts_;  // by profile
   std::map<std::vector<int64_t>, Plan> plans_;
-  std::vector<int64_t> key_;       // kept for its memory
+  std::vector<int64_t> key_;  // kept for its memory
   const Plan* running_ = nullptr;
   EngineMemory held_;  // without the weights
-  std::vector<int64_t> set_key_;   // the shapes that the context has now
 };
 
 }  // namespace pilotlight::trt
