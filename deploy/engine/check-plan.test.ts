@@ -53,11 +53,14 @@ const REFUSED: readonly [string, Case, RegExp][] = [
   ['a plan for another GPU', { device: A10 },
     /^m\.plan was built on NVIDIA H200 for GPUs of compute capability 9\.0, and gpu:0 \(NVIDIA A10\) has 8\.6; build it on such a GPU, or name the GPU that it is for/],
   ['a plan for all GPUs of its capability, on another', { tensorrt: { hardwareCompatibility: 'same-compute-capability' }, device: A10 }, /capability 9\.0, and gpu:0 \(NVIDIA A10\) has 8\.6/],
-  ['a plan for Ampere and later, before it', { tensorrt: { hardwareCompatibility: 'ampere+' }, device: { name: 'Tesla T4', computeCapability: '7.5' } }, /8\.0 or later \(built with ampere\+\), and gpu:0 \(Tesla T4\) has 7\.5/],
+  ['a plan for Ampere and later, before it', { tensorrt: { hardwareCompatibility: 'ampere+' }, device: { name: 'Tesla T4', computeCapability: '7.5' } },
+    /8\.0 or later \(built with ampere\+\), and gpu:0 \(Tesla T4\) has 7\.5/],
   ['a sidecar of another plan', { plan: { sha256: 'f'.repeat(64) } }, /^m\.plan has the digest ffffffffffff, and the file beside it is about [0-9a-f]{12}; put plan and sidecar of one build together/],
   ['a version-compatible plan, unless that is allowed', { tensorrt: { versionCompatible: true } }, /^m\.plan is version-compatible: .* allow that with the setting versionCompatiblePlans/],
-  ['a version-compatible plan of a later version', { tensorrt: { version: '10.16.1.11', versionCompatible: true }, library: ALLOWED }, /built by TensorRT 10\.16\.1\.11, and this host has 10\.6\.0/],
-  ['a version-compatible plan over two majors', { tensorrt: { version: '8.6.1.6', versionCompatible: true }, library: { ...ALLOWED, version: '11.1.0' } }, /built by TensorRT 8\.6\.1\.6, and this host has 11\.1\.0/],
+  ['a version-compatible plan of a later version', { tensorrt: { version: '10.16.1.11', versionCompatible: true }, library: ALLOWED },
+    /built by TensorRT 10\.16\.1\.11, and this host has 10\.6\.0/],
+  ['a version-compatible plan over two majors', { tensorrt: { version: '8.6.1.6', versionCompatible: true }, library: { ...ALLOWED, version: '11.1.0' } },
+    /built by TensorRT 8\.6\.1\.6, and this host has 11\.1\.0/],
   ['a plan that is told not to be version-compatible, also where those are allowed', { library: { ...ALLOWED, ...LATER } }, /built by TensorRT 10\.6\.0\.26, and this host has 10\.16\.1/],
 ];
 

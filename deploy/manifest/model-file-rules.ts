@@ -19,7 +19,8 @@ export function checkModelFiles({ path, variants, device }: WrittenModelFiles, a
   }
   if (path === undefined) throw text.error(at, `${fieldName(at)}.path is missing. The model's file, such as "digits.onnx"`);
   checkExtension(path, [...at, 'path'], text);
-  if (backendOf(path) === 'tensorrt' && device === 'cpu') throw text.error([...at, 'device'], `${fieldName(at)}.device is "cpu", and ${shown(path)} is a TensorRT plan, which needs a GPU; "any" or "gpu" would do`);
+  if (backendOf(path) !== 'tensorrt' || device !== 'cpu') return;
+  throw text.error([...at, 'device'], `${fieldName(at)}.device is "cpu", and ${shown(path)} is a TensorRT plan, which needs a GPU; "any" or "gpu" would do`);
 }
 
 function checkExtension(path: string, at: FieldPath, text: ManifestText): void {
