@@ -1,4 +1,5 @@
-// Builds the addon with plain CMake: `node native/build.mjs [--test] [--bench NAME] [--sanitize address|thread]`.
+// Builds the addon with plain CMake: `node native/build.mjs [--test] [--double] [--bench NAME] [--sanitize address|thread]`.
+// --double: also the double of NVIDIA's libraries (native/double/double.h), into native/build/double.
 // Quick when nothing changed, silent but for one line, and plain about a tool that is missing.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -51,9 +52,9 @@ function build(folder, target) {
 function parseOptions() {
   let values;
   try {
-    ({ values } = parseArgs({ options: { sanitize: { type: 'string' }, test: { type: 'boolean' }, bench: { type: 'string' } } }));
+    ({ values } = parseArgs({ options: { sanitize: { type: 'string' }, test: { type: 'boolean' }, double: { type: 'boolean' }, bench: { type: 'string' } } }));
   } catch (error) {
-    throw new BuildError(`native: ${error.message}\nusage: node native/build.mjs [--test] [--bench NAME] [--sanitize address|thread]`);
+    throw new BuildError(`native: ${error.message}\nusage: node native/build.mjs [--test] [--double] [--bench NAME] [--sanitize address|thread]`);
   }
   if (values.sanitize !== undefined && values.sanitize !== 'address' && values.sanitize !== 'thread') {
     throw new BuildError(`native: --sanitize ${values.sanitize}: expected address or thread`);
@@ -63,14 +64,14 @@ function parseOptions() {
 
 function main() {
   const started = performance.now();
-  const { sanitize, test, bench } = parseOptions();
+  const { sanitize, test, bench, double } = parseOptions();
   const folder = join(SOURCE, FOLDERS[sanitize ?? 'none']);
   if (!existsSync(join(SOURCE, '..', 'node_modules', 'node-addon-api'))) {
     throw new BuildError('native: node_modules/node-addon-api is missing. Run `npm ci` first.');
   }
   configure(folder, sanitize);
   // A sanitized addon would need a sanitized node: there, only the tests are built.
-  const built = [sanitize === undefined && build(folder), test && build(folder, 'tests'), bench && build(folder, `bench_${bench}`)].includes(true);
+  const built = [sanitize === undefined && build(folder), double && build(folder, 'double'), test && build(folder, 'tests'), bench && build(folder, `bench_${bench}`)].includes(true);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(built ? `native: built ${folder} in ${seconds} s` : `native: ${folder} is up to date`);
   if (test && !run('ctest', ['--test-dir', folder, '--output-on-failure'], { stdio: 'inherit' }).ok) process.exitCode = 1;

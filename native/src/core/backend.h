@@ -108,7 +108,10 @@ Backend& FakeBackend();
 Backend& OnnxRuntimeBackend();
 Backend& TensorRtBackend();
 // Path of libnvinfer, or of the folder that holds it; before the first use of the backend. Empty: wherever the loader finds it.
+// Where both majors are found it is 10, with which more has been proven; to have 11, name the file.
 void SetTensorRtLibrary(const std::string& path);
+// Path of the driver's libcuda, or of the folder that holds it; before the first use of a GPU. Empty: wherever the loader finds it.
+void SetCudaLibrary(const std::string& path);
 // Libraries of plugins, before the first use of the backend. They are opened with TensorRT, which counts as missing without them: plans
 // that need them could not be loaded.
 void SetTensorRtPlugins(const std::vector<std::string>& paths);
