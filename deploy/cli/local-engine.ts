@@ -7,8 +7,17 @@ import { CliFailure } from './cli-failure.ts';
 
 export type LocalEngine = Pick<NativeEngine, 'capabilities' | 'devices' | 'inspect' | 'libraries'>;
 
+/** That loads and runs models too. */
+export async function controlEngine(config: Config): Promise<NativeEngine> {
+  return makeEngine(config);
+}
+
 /** As a host here would have it. Loaded when asked for: only a few commands need the addon, and all others must work without it. */
 export async function localEngine(config: Config): Promise<LocalEngine> {
+  return makeEngine(config);
+}
+
+async function makeEngine(config: Config): Promise<NativeEngine> {
   try {
     const { NativeEngine: Engine } = await import('../../runtime/engine/native-engine.ts');
     return new Engine(engineOptionsOf(config));

@@ -7,6 +7,7 @@ import { addCheck } from './commands/check.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addEngine } from './commands/engine.ts';
 import { addFunctions } from './commands/functions.ts';
 import { addInvoke } from './commands/invoke.ts';
 import { addPools } from './commands/pools.ts';
@@ -19,7 +20,7 @@ import { addWhy } from './commands/why.ts';
 import type { Terminal } from './terminal.ts';
 
 /** In the order in which somebody meets them. */
-const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addSplit, addRollback, addDelete, addSecret, addPools, addWhy, addDoctor];
+const COMMANDS = [addServe, addCheck, addTypes, addDeploy, addInvoke, addFunctions, addSplit, addRollback, addDelete, addSecret, addPools, addWhy, addEngine, addDoctor];
 
 const INTERRUPTED = 130;
 const HELP_WIDTH_MAX = 120;

@@ -2,6 +2,7 @@
 // nothing else before it is loaded, so whoever builds one writes this down, and a host checks it before it loads anything.
 import { ELEMENT_TYPES, type Signature, type TensorSpec } from '../../runtime/engine/tensor.ts';
 import { PilotlightError } from '../../runtime/errors.ts';
+import type { PlanLayer } from './inspection.ts';
 
 export const SIDECAR_FORMAT = 'pilotlight-plan/1';
 
@@ -43,6 +44,9 @@ export interface PlanSidecar {
     readonly count: number;
     /** How many compute in which type: `{ "float16": 53, "int8": 2 }`. */
     readonly byType: Readonly<Record<string, number>>;
+    /** As the model has them, and as the plan runs them. */
+    readonly before?: readonly PlanLayer[];
+    readonly after?: readonly PlanLayer[];
   };
   /** What the build was asked for, by option: `{ "optimizationLevel": 3, "workspaceBytes": 1073741824 }`. */
   readonly options: Readonly<Record<string, string | number | boolean | readonly string[]>>;

@@ -36,9 +36,6 @@ struct Slots {
     int data, size;
   } host_memory;
   struct {
-    int deserialize, allow_host_code;
-  } runtime;
-  struct {
     int layer_count, device_memory_bytes, profile_count, compatibility, create_inspector;
   } engine;
   struct {
@@ -59,7 +56,6 @@ constexpr Slots kSlots10 = {
   {2, 4, 5, 6, 7, 8, 10, 14},
   {2, 3},
   {2, 3},
-  {3, 21},
   {3, 52, 10, 32, 18},
   {6},
   {0, 5, 6, 9},
@@ -73,7 +69,6 @@ constexpr Slots kSlots11 = {
   {2, 4, 5, 6, 7, 8, kNone, kNone},
   {2, 3},
   {2, 3},
-  {3, 20},
   {3, 44, 8, 28, 14},
   {6},
   {0, 3, 4, 7},

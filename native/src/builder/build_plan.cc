@@ -107,10 +107,7 @@ class Build {
 
   Status Quantize() {
     if (!options_.int8) return Status::Ok();
-    if (library_.flags.int8 == kNone) {
-      return Status::Error(Code::kBadInput, "TensorRT " + library_.version + " has no INT8 by calibration: bring the scales in the ONNX, as Q/DQ nodes, or build with TensorRT 10");
-    }
-    auto calibrator = Calibrator::Make(options_, *device_.gpu);
+    auto calibrator = Calibrator::Make(options_, library_.version, *device_.gpu);
     if (!calibrator.ok()) return calibrator.status;
     calibrator_ = std::move(calibrator.value);
     std::vector<ProfileRange> exact;
@@ -167,11 +164,11 @@ class Build {
 Status BuildPlan(const Options& options) {
   auto library = OpenLibrary(options);
   if (!library.ok()) return library.status;
+  if (options.int8 && library.value.flags.int8 == kNone) {
+    return Status::Error(Code::kBadInput, "TensorRT " + library.value.version + " has no INT8 by calibration: bring the scales in the ONNX, as Q/DQ nodes, or build with TensorRT 10");
+  }
   auto device = EnterDevice();
   if (!device.ok()) return device.status;
-  auto plugins = OpenPlugins(library.value, options.plugins);
-  if (!plugins.ok()) return plugins.status;
-  Tell(Json().Text("event", "library").Text("version", library.value.version).Text("path", library.value.path).Texts("plugins", plugins.value));
   if (!options.lock_folder.empty()) {
     const Status locked = LockDevice(device.value, options.lock_folder);
     if (!locked.ok()) return locked;

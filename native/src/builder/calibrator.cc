@@ -12,7 +12,7 @@
 
 namespace pilotlight::build {
 
-Result<std::unique_ptr<Calibrator>> Calibrator::Make(const Options& options, const cuda::Gpu& gpu) {
+Result<std::unique_ptr<Calibrator>> Calibrator::Make(const Options& options, const std::string& tensorrt_version, const cuda::Gpu& gpu) {
   using Made = Result<std::unique_ptr<Calibrator>>;
   auto samples = ReadSampleList(options.samples);
   if (!samples.ok()) return {samples.status, nullptr};
@@ -23,7 +23,7 @@ Result<std::unique_ptr<Calibrator>> Calibrator::Make(const Options& options, con
     if (std::equal(sample.begin(), sample.end(), first.begin(), first.end(), is_same)) continue;
     return Made::Error(Code::kBadInput, "the samples differ in names, types or shapes (" + sample.front().path + " and " + first.front().path + "): a calibration runs in one shape");
   }
-  std::unique_ptr<Calibrator> calibrator(new Calibrator(options, gpu, std::move(samples.value)));
+  std::unique_ptr<Calibrator> calibrator(new Calibrator(options, tensorrt_version, gpu, std::move(samples.value)));
   const Status opened = calibrator->Open();
   if (!opened.ok()) return {opened, nullptr};
   return Made::Of(std::move(calibrator));

@@ -16,7 +16,7 @@ namespace pilotlight::build {
 class Calibrator final : public EntropyCalibrator {
  public:
   // All samples have the shapes of the first: a calibration runs in one shape.
-  static Result<std::unique_ptr<Calibrator>> Make(const Options& options, const cuda::Gpu& gpu);
+  static Result<std::unique_ptr<Calibrator>> Make(const Options& options, const std::string& tensorrt_version, const cuda::Gpu& gpu);
   ~Calibrator() override;
 
   const Sample& first() const { return samples_.front(); }
@@ -29,8 +29,9 @@ class Calibrator final : public EntropyCalibrator {
   void WriteCache(const void* data, size_t length) noexcept override;
 
  private:
-  Calibrator(const Options& options, const cuda::Gpu& gpu, std::vector<Sample> samples)
-      : gpu_(gpu), samples_(std::move(samples)), cache_path_(options.calibration_cache), key_line_("pilotlight calibration " + options.calibration_key + "\n") {}
+  Calibrator(const Options& options, const std::string& tensorrt_version, const cuda::Gpu& gpu, std::vector<Sample> samples)
+      : gpu_(gpu), samples_(std::move(samples)), cache_path_(options.calibration_cache),
+        key_line_("pilotlight calibration: TensorRT " + tensorrt_version + ", " + options.calibration_key + "\n") {}
   Status Open();
   Status Upload(const Sample& sample, void* bindings[], const char* names[], int32_t count);
 

@@ -1,6 +1,5 @@
 #include "builder/device.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -19,18 +18,6 @@ namespace pilotlight::build {
 namespace {
 
 constexpr std::chrono::milliseconds kAgain{100};
-
-// The same for all processes, whatever devices each of them sees.
-std::string LockName(const cuda::GpuInfo& info) {
-  void* handle = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  const auto get_bus = reinterpret_cast<int (*)(char*, int, int)>(handle == nullptr ? nullptr : dlsym(handle, "cuDeviceGetPCIBusId"));
-  char bus[32] = "";
-  if (get_bus == nullptr || get_bus(bus, sizeof bus, 0) != cuda::kSuccess) return std::to_string(info.index);
-  for (char* at = bus; *at != '\0'; ++at) {
-    if (*at == ':' || *at == '/') *at = '-';
-  }
-  return bus;
-}
 
 // Others may have made the file: where the folder is everybody's, one may open it only without O_CREAT.
 int OpenLock(const std::string& path) {
@@ -66,7 +53,7 @@ Result<BuildDevice> EnterDevice() {
 }
 
 Status LockDevice(const BuildDevice& device, const std::string& folder) {
-  const std::string path = folder + "/pilotlight-engine-build-" + LockName(device.info) + ".lock";
+  const std::string path = folder + "/pilotlight-engine-build-" + device.info.id + ".lock";
   const int file = OpenLock(path);
   if (file < 0) return Status::Error(Code::kLoadFailed, "the lock of this GPU for builds, " + path + ": " + std::strerror(errno));
   for (bool is_told = false; flock(file, LOCK_EX | LOCK_NB) != 0; is_told = true) {

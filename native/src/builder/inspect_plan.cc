@@ -1,12 +1,10 @@
 #include "builder/inspect_plan.h"
 
-#include <fstream>
-#include <iterator>
-
 #include "builder/device.h"
 #include "builder/library.h"
 #include "builder/lines.h"
 #include "builder/network.h"
+#include "tensorrt/engine.h"
 
 namespace pilotlight::build {
 namespace {
@@ -48,24 +46,17 @@ Status InspectPlan(const Options& options) {
   const Library& library = opened.value;
   const auto device = EnterDevice();
   if (!device.ok()) return device.status;
-  const auto plugins = OpenPlugins(library, options.plugins);
-  if (!plugins.ok()) return plugins.status;
-  Tell(Json().Text("event", "library").Text("version", library.version).Text("path", library.path).Texts("plugins", plugins.value));
-  std::ifstream file(options.plan, std::ios::binary);
-  const std::string plan{std::istreambuf_iterator<char>(file), {}};
-  if (plan.empty()) return Status::Error(Code::kBadModel, options.plan + ": is empty or cannot be read");
-
-  Trace("createInferRuntime");
-  const Object runtime(library.create_runtime(&BuildLogger(), library.number));
-  if (runtime == nullptr) return Failure(Code::kLoadFailed, "TensorRT's runtime cannot be created", library);
-  if (options.allow_host_code) trt::CallSlot<void, bool>(runtime.get(), library.slots.runtime.allow_host_code, true);
-  Trace("deserializeCudaEngine");
-  const Object engine(trt::CallSlot<void*, const void*, size_t>(runtime.get(), library.slots.runtime.deserialize, plan.data(), plan.size()));
-  if (engine == nullptr) return Failure(Code::kBadModel, options.plan, library);
+  EngineSpec spec;
+  spec.path = options.plan;
+  spec.device = "gpu:0";
+  Trace("load");
+  const auto loaded = trt::TensorRtEngine::Load(spec);
+  if (!loaded.ok()) return loaded.status;
+  void* const engine = static_cast<trt::TensorRtEngine&>(*loaded.value).engine();
   Trace("tensors of the engine");
-  TellEngine(library, library.major == 10 ? trt::kSlots10 : trt::kSlots11, engine.get());
+  TellEngine(library, library.major == 10 ? trt::kSlots10 : trt::kSlots11, engine);
   Trace("createEngineInspector");
-  const Object inspector(trt::CallSlot<void*>(engine.get(), library.slots.engine.create_inspector));
+  const Object inspector(trt::CallSlot<void*>(engine, library.slots.engine.create_inspector));
   Trace("getEngineInformation");
   const char* const text = inspector == nullptr ? nullptr : trt::CallSlot<const char*, int32_t>(inspector.get(), library.slots.inspector.engine_information, kJson);
   if (text == nullptr) return Failure(Code::kEngineFailed, options.plan + ": TensorRT tells nothing of its layers", library);

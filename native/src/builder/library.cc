@@ -65,6 +65,14 @@ void* OpenBeside(const Library& library, const std::string& name, std::string* p
   return nullptr;
 }
 
+std::vector<std::string> OpenOwnPlugins(const Library& library) {
+  std::string path, reason;
+  void* handle = OpenBeside(library, "libnvinfer_plugin.so." + std::to_string(library.major), &path, &reason);
+  const auto init = reinterpret_cast<bool (*)(void*, const char*)>(handle == nullptr ? nullptr : dlsym(handle, "initLibNvInferPlugins"));
+  if (init != nullptr && init(&logger(), "")) return {path};
+  return {};
+}
+
 }  // namespace
 
 trt::Logger& BuildLogger() { return logger(); }
@@ -78,6 +86,8 @@ std::string TakeErrors() { return logger().Take(); }
 
 Result<Library> OpenLibrary(const Options& options) {
   SetTensorRtLibrary(options.library);
+  SetTensorRtPlugins(options.plugins);
+  AllowPlanHostCode(options.allow_host_code);
   const auto opened = trt::OpenLibrary();
   if (!opened.ok()) return {opened.status, {}};
   Library library;
@@ -93,6 +103,9 @@ Result<Library> OpenLibrary(const Options& options) {
   if (options.verb == "build" && library.create_builder == nullptr) {
     return Result<Library>::Error(Code::kMissingLibrary, "TensorRT from " + library.path + " has no builder (a lean or dispatch runtime?): install the whole libnvinfer");
   }
+  library.plugins = OpenOwnPlugins(library);
+  library.plugins.insert(library.plugins.end(), options.plugins.begin(), options.plugins.end());
+  Tell(Json().Text("event", "library").Text("version", library.version).Text("path", library.path).Texts("plugins", library.plugins));
   return Result<Library>::Of(std::move(library));
 }
 
@@ -106,23 +119,6 @@ Result<Parser> OpenParser(const Library& library) {
   if (handle != nullptr) reason = parser.path + " has no createNvOnnxParser_INTERNAL";
   return Result<Parser>::Error(Code::kMissingLibrary, "TensorRT's ONNX parser " + name + ": " + reason + "; install it beside " + library.path +
                                                         " (Debian: libnvonnxparsers" + std::to_string(library.major) + ", of version " + library.version + ")");
-}
-
-Result<std::vector<std::string>> OpenPlugins(const Library& library, const std::vector<std::string>& wanted) {
-  using Opened = Result<std::vector<std::string>>;
-  std::vector<std::string> opened;
-  std::string path, reason;
-  void* handle = OpenBeside(library, "libnvinfer_plugin.so." + std::to_string(library.major), &path, &reason);
-  const auto init = reinterpret_cast<bool (*)(void*, const char*)>(handle == nullptr ? nullptr : dlsym(handle, "initLibNvInferPlugins"));
-  if (init != nullptr && init(&BuildLogger(), "")) opened.push_back(path);
-  for (const std::string& plugin : wanted) {
-    if (dlopen(plugin.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-      const char* text = dlerror();
-      return Opened::Error(Code::kMissingLibrary, "plugin library " + plugin + ": " + (text != nullptr ? text : "cannot be opened"));
-    }
-    opened.push_back(plugin);
-  }
-  return Opened::Of(std::move(opened));
 }
 
 Status Failure(Code code, const std::string& what, const Library& library) {

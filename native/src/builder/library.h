@@ -21,13 +21,14 @@ struct Library {
   int major = 0;
   int32_t number = 0;  // 100600
   std::string version, path;
+  std::vector<std::string> plugins;  // TensorRT's own, where they are installed, and those that were asked for
   Slots slots;
   Flags flags;
   void* (*create_builder)(void* logger, int32_t version) = nullptr;
   void* (*create_runtime)(void* logger, int32_t version) = nullptr;
 };
 
-// kMissingLibrary says what is missing and what to install.
+// Opens plugins too, and tells what it has opened. kMissingLibrary says what is missing and what to install.
 Result<Library> OpenLibrary(const Options& options);
 
 struct Parser {
@@ -35,9 +36,6 @@ struct Parser {
   void* (*create)(void* network, void* logger, int32_t version) = nullptr;
 };
 Result<Parser> OpenParser(const Library& library);
-
-// TensorRT's own plugins where they are installed, then those that were asked for. Gives the paths of all that were opened.
-Result<std::vector<std::string>> OpenPlugins(const Library& library, const std::vector<std::string>& wanted);
 
 // The one logger of the process: warnings are told at once, errors are kept as the reason of a failed call, whatever thread says them.
 trt::Logger& BuildLogger();

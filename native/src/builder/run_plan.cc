@@ -58,8 +58,6 @@ Status RunPlan(const Options& options) {
   if (!samples.ok()) return samples.status;
   const auto device = EnterDevice();
   if (!device.ok()) return device.status;
-  const auto plugins = OpenPlugins(library.value, options.plugins);
-  if (!plugins.ok()) return plugins.status;
   EngineSpec spec;
   spec.path = options.plan;
   spec.device = "gpu:0";
