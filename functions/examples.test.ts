@@ -19,7 +19,7 @@ import { handlerContext } from '../test/support/handler-context.ts';
 import { LENGTHS } from './langid/tokens.ts';
 
 const FUNCTIONS = fileURLToPath(new URL('../../functions/', import.meta.url));
-const EXAMPLES = ['hello', 'digits', 'langid'];
+const EXAMPLES = ['hello', 'digits', 'langid', 'variants'];
 
 function bundleOf(name: string): Promise<FolderBundle> {
   return bundleFolder(path.join(FUNCTIONS, name));
@@ -80,6 +80,23 @@ for (const name of EXAMPLES) {
     assert.equal(await readFile(path.join(FUNCTIONS, name, 'env.d.ts'), 'utf8'), bindingTypes(built.bundle.manifest, signatures));
   });
 }
+
+test('every variant of variants gives what the warm inputs promise, so a host may take any of them', async (t) => {
+  const { bundle: { manifest }, contents } = await bundleOf('variants');
+  const { DIGITS } = manifest.models;
+  assert.ok(DIGITS !== undefined);
+  assert.equal(variantsOf(DIGITS).length, 2);
+  const files = warmInputPaths(DIGITS.warm.inputs, contents.keys());
+  assert.ok(files.length > 0);
+  for (const { path: variant } of variantsOf(DIGITS)) {
+    const opened = await openEngineModel(`functions/variants/${variant}`);
+    t.after(() => opened.close());
+    for (const file of files) {
+      const sample = parseWarmSample(file, Buffer.from(await bytesOf(contents.get(file))).toString());
+      assert.equal(findFault(opened.signature, sample, await opened.model.run(sample.inputs)), undefined, `${variant}: ${file}`);
+    }
+  }
+});
 
 test('the warm inputs of langid cover every length that its handler pads to, and give what they promise', async (t) => {
   const built = await bundleOf('langid');
