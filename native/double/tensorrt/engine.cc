@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "builder.h"
 #include "objects.h"
 #include "slots.h"
 
@@ -19,7 +20,8 @@ void DestroyEngine(Object* object) {
   delete engine;
 }
 
-int32_t Layers(Engine* engine) { return static_cast<int32_t>(engine->plan.outputs.size()); }
+int32_t Layers(Engine* engine) { return static_cast<int32_t>(engine->plan.layers.empty() ? engine->plan.outputs.size() : engine->plan.layers.size()); }
+int32_t Compatibility(Engine* engine) { return engine->plan.compatibility; }
 const char* Name(Engine*) { return "double"; }
 int32_t Profiles(Engine* engine) { return engine->plan.profiles(); }
 int32_t Tensors(Engine* engine) { return static_cast<int32_t>(engine->plan.inputs.size() + engine->plan.outputs.size()); }
@@ -113,7 +115,8 @@ const Table& EngineTable() {
     Set(&made, kProfileValues32, &ProfileValues32);
     Set(&made, kTensors, &Tensors);
     Set(&made, kTensorName, &TensorName);
-    Set(&made, kHardwareCompatibility, &None);
+    Set(&made, kHardwareCompatibility, &Compatibility);
+    Set(&made, kCreateInspector, &MakeInspector);
     Set(&made, kAuxStreams, &None);
     Set(&made, kStreamableWeights, &NoBytes);
     Set(&made, kScratch, &Scratch);

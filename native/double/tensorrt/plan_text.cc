@@ -59,6 +59,8 @@ class Reader {
     else if (key == "enqueue-us") plan_.enqueue_us = Number(1);
     else if (key == "not-capturable") plan_.is_capturable = false;
     else if (key == "plugin") plan_.plugins.push_back(Word(1));
+    else if (key == "compatibility") plan_.compatibility = static_cast<int>(Number(1));
+    else if (key == "layer") plan_.layers.push_back({Word(1), Word(2), Word(3), Number(4), {words_.begin() + 5, words_.end()}});
     else if (key == "scratch") ReadScratch();
     else if (key == "run-us") plan_.run_us = Number(1), plan_.row_us = words_.size() > 2 ? Number(2) : 0;
     else if (key == "fault-at-run") plan_.fault_at_run = Number(1), plan_.fault = static_cast<int>(Number(2));

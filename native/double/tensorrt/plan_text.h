@@ -11,6 +11,8 @@
 //   not-capturable                       an enqueue in a capture fails
 //   fault-at-run 3 700                   the third run of the engine ends with this error of the driver
 //   plugin NAME                          needs a creator of that name
+//   compatibility 1                      its hardware compatibility level
+//   layer NAME KIND TYPE WEIGHTS FROM... what the inspector tells of a layer; WEIGHTS: how many; FROM: layers of the model
 //   input NAME TYPE SHAPE [host]         TYPE as tensors name theirs (float32, float16, bfloat16, int8, uint8, int32, int64, bool,
 //                                        fp8, int4), SHAPE as 1x3x-1 or `scalar`; host: a shape tensor
 //   profile N NAME MIN OPT MAX           of an input of a shape with -1; of a shape tensor: its values, as 1,3,5
@@ -57,6 +59,12 @@ struct OutputText {
   double a = 1, b = 0;
 };
 
+struct LayerText {
+  std::string name, kind, type;
+  int64_t weights = 0;
+  std::vector<std::string> from;
+};
+
 struct PlanText {
   std::string version;  // of the TensorRT that built it: "10.6.0.26"
   std::string compute;
@@ -67,6 +75,8 @@ struct PlanText {
   int64_t fault_at_run = 0;
   int fault = 0;
   std::vector<std::string> plugins;
+  int compatibility = 0;
+  std::vector<LayerText> layers;
   std::vector<InputText> inputs;
   std::vector<OutputText> outputs;
 
