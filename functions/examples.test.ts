@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HANDLER_PATH } from '../deploy/bundle/bundle.ts';
 import { bundleFolder, type BundleContent, type FolderBundle } from '../deploy/bundle/bundle-folder.ts';
@@ -16,13 +16,24 @@ import { findFault } from '../runtime/residency/check-outputs.ts';
 import type { Handler } from '../runtime/sdk.ts';
 import { openEngineModel, type EngineModel } from '../test/support/engine-model.ts';
 import { handlerContext } from '../test/support/handler-context.ts';
+import { embedFolder } from '../test/support/stand-in-encoder.ts';
+import * as embed from './embed/batches.ts';
 import { LENGTHS } from './langid/tokens.ts';
 
-const FUNCTIONS = fileURLToPath(new URL('../../functions/', import.meta.url));
-const EXAMPLES = ['hello', 'digits', 'langid', 'variants'];
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FUNCTIONS = path.join(ROOT, 'functions');
+const EXAMPLES = ['hello', 'digits', 'langid', 'variants', 'embed'];
+
+/** Embed's weights are not in the repository: it is tried with a small model in their place. */
+const embedWithStandIn = embedFolder();
+after(() => embedWithStandIn.remove());
+
+function folderOf(name: string): string {
+  return name === 'embed' ? embedWithStandIn.folder : path.join(FUNCTIONS, name);
+}
 
 function bundleOf(name: string): Promise<FolderBundle> {
-  return bundleFolder(path.join(FUNCTIONS, name));
+  return bundleFolder(folderOf(name));
 }
 
 async function bytesOf(content: BundleContent | undefined): Promise<Uint8Array> {
@@ -43,7 +54,7 @@ async function importHandler(t: TestContext, { contents }: FolderBundle): Promis
 async function openModels(t: TestContext, name: string, { bundle }: FolderBundle): Promise<ReadonlyMap<string, EngineModel>> {
   const opened = new Map<string, EngineModel>();
   for (const [binding, files] of Object.entries(bundle.manifest.models)) {
-    const model = await openEngineModel(`functions/${name}/${variantsOf(files)[0]?.path}`);
+    const model = await openEngineModel(path.relative(ROOT, path.join(folderOf(name), variantsOf(files)[0]?.path ?? '')));
     t.after(() => model.close());
     opened.set(binding, model);
   }
@@ -110,4 +121,12 @@ test('the warm inputs of langid cover every length that its handler pads to, and
     lengths.add(sample.inputs['tokens']?.shape[1]);
   }
   assert.deepEqual([...lengths].toSorted(), [...LENGTHS].toSorted());
+});
+
+test('the warm inputs of embed cover every shape that its handler makes', async () => {
+  const { bundle, contents } = await bundleOf('embed');
+  const samples = await Promise.all(warmInputPaths(bundle.manifest.models['MINILM']?.warm.inputs ?? [], contents.keys()).map(async (file) =>
+    parseWarmSample(file, Buffer.from(await bytesOf(contents.get(file))).toString())));
+  const shapes = samples.map(({ inputs }) => inputs['tokens']?.shape.join(' x '));
+  assert.deepEqual(shapes.toSorted(), embed.BATCHES.flatMap((texts) => embed.LENGTHS.map((tokens) => `${texts} x ${tokens}`)).toSorted());
 });
