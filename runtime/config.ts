@@ -22,6 +22,7 @@ export interface Config {
   readonly ingressThreads: number;
   readonly onnxruntimeLibrary: string | undefined;
   readonly cudaLibraries: readonly string[];
+  readonly cudaDriver: string | undefined;
   readonly tensorrtLibrary: string | undefined;
   readonly tensorrtPlugins: readonly string[];
   readonly versionCompatiblePlans: boolean;

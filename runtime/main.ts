@@ -65,10 +65,11 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
   for (const note of store.notes) log.warn({ note }, 'store.note');
   const quarantine = await openQuarantine(config);
   const underway = new Underway({ clock: realClock, tell: (activity) => link.activity(activity) });
-  const budgets = budgetsOf(config.devices, engine.devices());
+  const found = engine.devices();
+  const budgets = budgetsOf(config.devices, found);
   const book = await PlacementBook.open(join(config.store, 'placements.json'), config.devices);
   const costs = await PoolCosts.open(join(config.store, 'pool-costs.json'));
-  const { telemetry, residency } = await openResidency(config, { engine, underway, budgets, book, costs }, log);
+  const { telemetry, residency } = await openResidency(config, { engine, underway, budgets, found, book, costs }, log);
   keepWorkRecord(engine, descriptors);
   const dataPlane = await openDataPlane(config, descriptors, {
     telemetry, residency, underway, takeSockets, metered: (report) => rollout.metered(report.tallies),
@@ -163,15 +164,17 @@ interface ResidencyParts {
   readonly engine: NativeEngine;
   readonly underway: Underway;
   readonly budgets: readonly DeviceBudget[];
+  /** At the start. */
+  readonly found: readonly DeviceInfo[];
 }
 
 async function openResidency(
-  config: Config, { engine, underway, budgets, ...known }: Pick<ResidencyOptions, 'book' | 'costs'> & ResidencyParts, to: Log,
+  config: Config, { engine, underway, budgets, found, ...known }: Pick<ResidencyOptions, 'book' | 'costs'> & ResidencyParts, to: Log,
 ): Promise<{ readonly telemetry: Telemetry; readonly residency: PoolResidency }> {
   const spanExport = wantsSpans(process.env) ? await openSpanExport({ serviceVersion: SERVICE_VERSION, instanceId: `${hostname()}-${process.pid}` }) : undefined;
   const telemetry: Telemetry = new Telemetry({
     log: to, ...(spanExport === undefined ? {} : { spanExport }),
-    pools: () => residency.namedStats(), devices: () => residency.devices(),
+    pools: () => residency.namedStats(), devices: () => residency.devices().map((state) => ({ ...state, ...idOf(found, state.device) })),
     variantOf: (run, { function: name = '', version = '' }) => residency.variant(run.pool, versionId(name, version)),
   });
   const loads = new WatchedLoads({
@@ -230,6 +233,11 @@ function openDataPlane(
 /** A device that the setting `devices` does not name is not there for any model. */
 function usedDevices(engine: NativeEngine, budgets: readonly DeviceBudget[]): readonly DeviceInfo[] {
   return engine.devices().filter((info) => budgets.some(({ device }) => device === info.device));
+}
+
+function idOf(found: readonly DeviceInfo[], device: string): { readonly id?: string } {
+  const id = found.find((one) => one.device === device)?.id;
+  return id === undefined ? {} : { id };
 }
 
 /** The function's versions whose pool this is. */

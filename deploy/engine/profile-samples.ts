@@ -7,14 +7,18 @@ import type { PlanProfile, PlanRange, PlanSidecar } from './sidecar.ts';
 type Point = 'min' | 'opt' | 'max';
 const POINTS: readonly Point[] = ['min', 'opt', 'max'];
 
-/** Of the first profile: the one that slots run with. */
-export function profileSamples({ inputs, profiles: [profile = {}] }: Pick<PlanSidecar, 'inputs' | 'profiles'>): readonly WarmSample[] {
-  const sizesAt = (point: Point): string => JSON.stringify(Object.values(profile).map((range) => range[point]));
-  const points = POINTS.filter((point, index) => POINTS.findIndex((other) => sizesAt(other) === sizesAt(point)) === index);
-  return points.map((point): WarmSample => {
+/** Of all profiles, each shape once. */
+export function profileSamples({ inputs, profiles }: Pick<PlanSidecar, 'inputs' | 'profiles'>): readonly WarmSample[] {
+  const points = (profiles.length === 0 ? [{}] : profiles).flatMap((profile) => POINTS.map((point) => ({ profile, point, sizes: sizesAt(profile, point) })));
+  const once = points.filter(({ sizes }, index) => points.findIndex((other) => other.sizes === sizes) === index);
+  return once.map(({ profile, point }): WarmSample => {
     const tensors = Object.fromEntries(inputs.map((spec) => [spec.name, tensorAt(spec, profile, point)]));
     return { name: describeShapes(tensors), inputs: tensors };
   });
+}
+
+function sizesAt(profile: PlanProfile, point: Point): string {
+  return JSON.stringify(Object.entries(profile).map(([name, range]) => [name, range[point]]));
 }
 
 function tensorAt(spec: TensorSpec, profile: PlanProfile, point: Point): Tensor {

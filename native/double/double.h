@@ -1,9 +1,11 @@
 // A double of NVIDIA's libraries for machines without a GPU: `libcuda.so.1` and `libnvinfer.so.10` and `.11` of our own, which
 // behave as the real ones were seen to. This is what a test that has opened them says to them and hears from them.
 //
-// The variable PILOTLIGHT_DOUBLE says what there is, in settings parted by `;`, of which lists go by GPU (the last one counts for the rest):
+// The variable NVIDIA_DOUBLE (a host refuses a PILOTLIGHT_ one that it does not know) says what there is, in settings parted by `;`, of
+// which lists go by GPU (the last one counts for the rest):
 //   gpus=2                   how many (1); CUDA_VISIBLE_DEVICES chooses of them
 //   bytes=8G,4G              memory of each (8G)
+//   taken=1G,0               of that, what other processes have now (0)
 //   compute=9.0,8.6          (9.0)
 //   name=A,B                 (Pilotlight Double)
 //   context=256M             what the primary context takes of it (256M)

@@ -4,11 +4,12 @@ import type { NativeEngineOptions } from '../engine/native-engine.ts';
 import { simulatedDevicesOf } from './simulated-devices.ts';
 
 export function engineOptionsOf(
-  { onnxruntimeLibrary, cudaLibraries, tensorrtLibrary, tensorrtPlugins, versionCompatiblePlans, simulatedDevices }: Config,
+  { onnxruntimeLibrary, cudaLibraries, cudaDriver, tensorrtLibrary, tensorrtPlugins, versionCompatiblePlans, simulatedDevices }: Config,
 ): NativeEngineOptions {
   return {
     ...(onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary }),
     cudaLibraries,
+    ...(cudaDriver === undefined ? {} : { cudaDriver }),
     ...(tensorrtLibrary === undefined ? {} : { tensorrtLibrary }),
     tensorrtPlugins,
     planHostCode: versionCompatiblePlans ? 'allowed' : 'refused',

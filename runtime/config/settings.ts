@@ -84,6 +84,12 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     default: [],
     defaultAbout: 'the folder nvidia of the Python environment that onnxruntimeLibrary lies in',
   },
+  cudaDriver: {
+    about: 'The library of NVIDIA\'s driver (libcuda), or the folder that holds it.',
+    type: path,
+    default: undefined,
+    defaultAbout: 'where the system\'s loader finds libcuda.so.1',
+  },
   tensorrtLibrary: {
     about: 'TensorRT\'s shared library (libnvinfer) of version 10 or 11, or the folder that holds it.',
     type: path,

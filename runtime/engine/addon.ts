@@ -62,6 +62,8 @@ export interface NativeAddon {
   setOnnxRuntimeLibrary(path: string): void;
   /** Folders to look into for what its CUDA provider needs. */
   setCudaLibraries(folders: readonly string[]): void;
+  /** Path of libcuda or of its folder, empty for the loader's search. */
+  setCudaDriver(path: string): void;
   /** Path of the library or of its folder, empty for the loader's search; libraries of plugins; whether plans may run code of their own. */
   setTensorRt(library: string, plugins: readonly string[], allowHostCode: boolean): void;
   /** Real ones. Each gets a context of this process. */
@@ -78,7 +80,7 @@ export interface NativeAddon {
 
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
-  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, setCudaLibraries: true, setTensorRt: true, gpus: true,
+  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, setCudaLibraries: true, setCudaDriver: true, setTensorRt: true, gpus: true,
   libraries: true, simulateDevice: true,
   simulatedFreeBytes: true, keepWorkRecord: true, monotonic: true,
 } satisfies Record<Exclude<keyof NativeAddon, 'layout'>, true>);

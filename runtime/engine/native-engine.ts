@@ -23,6 +23,8 @@ export interface NativeEngineOptions {
   readonly onnxruntimeLibrary?: string;
   /** Absolute paths of folders to look into for what ONNX Runtime's CUDA provider needs. */
   readonly cudaLibraries?: readonly string[];
+  /** Absolute path of the NVIDIA driver's libcuda, or of the folder that holds it; left out: wherever the loader finds it. As above. */
+  readonly cudaDriver?: string;
   /** Absolute path of libnvinfer, or of the folder that holds it; left out: wherever the loader finds it. As above. */
   readonly tensorrtLibrary?: string;
   /** Absolute paths of libraries of plugins. */
@@ -43,6 +45,7 @@ export class NativeEngine implements EngineControl {
   constructor(options: NativeEngineOptions = {}) {
     this.#channel.addon.setOnnxRuntimeLibrary(options.onnxruntimeLibrary ?? packagedOnnxRuntimeLibrary());
     this.#channel.addon.setCudaLibraries(options.cudaLibraries ?? []);
+    this.#channel.addon.setCudaDriver(options.cudaDriver ?? '');
     const { tensorrtLibrary = '', tensorrtPlugins = [], planHostCode = 'refused' } = options;
     this.#channel.addon.setTensorRt(tensorrtLibrary, tensorrtPlugins, planHostCode === 'allowed');
     this.#planHostCode = planHostCode;

@@ -7,6 +7,8 @@ import { labelsOf, type NamedPoolStats } from './pool-metrics.ts';
 /** Bytes of one device. */
 export interface DeviceLedger {
   readonly device: string;
+  /** Of a GPU. */
+  readonly id?: string;
   readonly reservedBytes: number;
   readonly freeBytes: number;
   readonly driftBytes: number;
@@ -17,7 +19,7 @@ type Point = { readonly labels: Labels; readonly value: number };
 
 export function deviceFamilies(devices: readonly DeviceLedger[], pools: readonly NamedPoolStats[]): readonly MetricFamily[] {
   const gauge = (name: string, unit: string, help: string, points: readonly Point[]): MetricFamily => ({ name, kind: 'gauge', unit, help, points: [...points] });
-  const each = (value: (ledger: DeviceLedger) => number): readonly Point[] => devices.map((ledger) => ({ labels: { [A.device]: ledger.device }, value: value(ledger) }));
+  const each = (value: (ledger: DeviceLedger) => number): readonly Point[] => devices.map((ledger) => ({ labels: labelsOfDevice(ledger), value: value(ledger) }));
   return [
     gauge(METRICS.deviceMemory, 'By', 'Bytes that pools hold, by what they are for; of each device, bytes promised to loads and free of its budget.',
       [...pools.flatMap(heldPoints), ...devices.flatMap(ledgerPoints)]),
@@ -31,7 +33,12 @@ function heldPoints(pool: NamedPoolStats): readonly Point[] {
   return MEMORY_PARTS.map((part) => ({ labels: { ...labels, [A.state]: part.slice(0, -'Bytes'.length) }, value: pool.stats.memory[part] }));
 }
 
-function ledgerPoints({ device, reservedBytes, freeBytes }: DeviceLedger): readonly Point[] {
+function labelsOfDevice({ device, id }: DeviceLedger): Labels {
+  return { [A.device]: device, ...(id === undefined ? {} : { [A.hwId]: id }) };
+}
+
+function ledgerPoints(ledger: DeviceLedger): readonly Point[] {
+  const { reservedBytes, freeBytes } = ledger;
   const states = [['reserved', reservedBytes], ['free', freeBytes]] as const;
-  return states.map(([state, value]) => ({ labels: { [A.device]: device, [A.state]: state }, value }));
+  return states.map(([state, value]) => ({ labels: { ...labelsOfDevice(ledger), [A.state]: state }, value }));
 }

@@ -26,6 +26,7 @@ export const ATTRIBUTES = {
   shape: 'pilotlight.shape',
   slot: 'pilotlight.slot',
   device: 'pilotlight.device',
+  hwId: 'hw.id',
   golden: 'pilotlight.golden',
   gapMs: 'pilotlight.gap_ms',
 } as const;

@@ -60,7 +60,7 @@ Machine& Machine::Get() {
 }
 
 Machine::Machine() {
-  if (const char* told = std::getenv("PILOTLIGHT_DOUBLE")) settings.Read(told);
+  if (const char* told = std::getenv("NVIDIA_DOUBLE")) settings.Read(told);
 }
 
 Return Machine::InitLocked() {
@@ -92,6 +92,7 @@ Return Machine::Enter(const char* function, cuda::Context** context) {
 Return Machine::CountLocked(const char* function) {
   const int sticky = settings.sticky();
   const Return failure = settings.Call(function);
+  for (auto& gpu : gpus) gpu->taken_bytes = settings.BytesOf("taken", gpu->number);
   if (IsSticky(failure)) RaiseLocked(failure);
   if (settings.sticky() != sticky) changed.notify_all();
   return failure;

@@ -75,17 +75,18 @@ struct Block {
 };
 
 struct Gpu {
-  int number = 0;    // as PILOTLIGHT_DOUBLE counts
+  int number = 0;    // as NVIDIA_DOUBLE counts
   int64_t total_bytes = 0;
   int64_t reserved_bytes = 0;  // by pools
   int64_t other_bytes = 0;     // contexts and graphs
+  int64_t taken_bytes = 0;     // by other processes
   uint64_t next_address = 0;   // never used again, so an address that is out of date is found out
   int waiting_frees = 0;
   int64_t runs = 0;
   cuda::Context* context = nullptr;  // the primary one
   std::vector<std::shared_ptr<cuda::Stream>> streams;  // also destroyed ones that have work left
 
-  int64_t free_bytes() const { return total_bytes - reserved_bytes - other_bytes; }
+  int64_t free_bytes() const { return total_bytes - taken_bytes - reserved_bytes - other_bytes; }
 };
 
 }  // namespace pilotlight::doubles

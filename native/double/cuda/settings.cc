@@ -10,7 +10,7 @@ namespace pilotlight::doubles {
 namespace {
 
 [[noreturn]] void Refuse(const std::string& what) {
-  std::fprintf(stderr, "PILOTLIGHT_DOUBLE: \"%s\" is not understood\n", what.c_str());
+  std::fprintf(stderr, "NVIDIA_DOUBLE: \"%s\" is not understood\n", what.c_str());
   std::abort();
 }
 

@@ -1,4 +1,4 @@
-// What the double is told to be and to do: PILOTLIGHT_DOUBLE and what came after it. See double.h for the words.
+// What the double is told to be and to do: NVIDIA_DOUBLE and what came after it. See double.h for the words.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ class Settings {
   void Apply(const std::string& name, const std::string& value);
 
   int gpus_ = 1;
-  std::map<std::string, std::vector<std::string>> lists_ = {{"bytes", {"8G"}}, {"compute", {"9.0"}}, {"name", {"Pilotlight Double"}}, {"context", {"256M"}},
+  std::map<std::string, std::vector<std::string>> lists_ = {{"bytes", {"8G"}}, {"taken", {"0"}}, {"compute", {"9.0"}}, {"name", {"Pilotlight Double"}}, {"context", {"256M"}},
                                                             {"chunk", {"32M"}}, {"graph", {"1M"}}, {"tensorrt", {"10.6.0.26", "11.1.0.106"}}};
   std::map<std::string, int64_t> calls_;
   std::multimap<std::string, Failure> failures_;

@@ -1,4 +1,4 @@
-// The pretended IBuilder and what it makes. What a build does beyond that is told by PILOTLIGHT_DOUBLE:
+// The pretended IBuilder and what it makes. What a build does beyond that is told by NVIDIA_DOUBLE:
 //   fail=buildSerializedNetwork:1:CODE   1: no kernel is found for a layer; 6: the resource of this kind of GPU is not installed; 11: the
 //                                        process crashes
 //   fail=stepMs:1+:CODE                  the build has 500 steps, each of so many milliseconds

@@ -61,6 +61,8 @@ trt::IoMode Mode(Engine* engine, const char* name) {
 
 int32_t ElementBytes(Engine* engine, const char* name) { return static_cast<int32_t>(BytesOf(Type(engine, name), 1)); }
 
+int32_t Format(Engine*, const char*) { return trt::kFormatLinear; }
+
 Dims ProfileShape(Engine* engine, const char* name, int32_t profile, trt::Selector select) {
   const InputText* input = engine->Input(name);
   Dims none;
@@ -110,6 +112,7 @@ const Table& EngineTable() {
     Set(&made, kIsShapeInference, &IsShapeInference);
     Set(&made, kMode, &Mode);
     Set(&made, kElementBytes, &ElementBytes);
+    Set(&made, kFormat, &Format);
     Set(&made, kProfileShape, &ProfileShape);
     Set(&made, kProfileValues, &ProfileValues);
     Set(&made, kProfileValues32, &ProfileValues32);

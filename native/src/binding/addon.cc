@@ -130,6 +130,11 @@ napi_value SetCuda(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value SetDriver(napi_env env, napi_callback_info info) {
+  SetCudaLibrary(TextFromJs(env, ArgumentsOf<1>(env, info)[0]));
+  return nullptr;
+}
+
 napi_value SetTensorRt(napi_env env, napi_callback_info info) {
   const auto [library, plugins, allow_host_code] = ArgumentsOf<3>(env, info);
   SetTensorRtLibrary(TextFromJs(env, library));
@@ -201,6 +206,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "capabilities", Guarded<Capabilities>);
   Export(env, exports, "setOnnxRuntimeLibrary", Guarded<SetLibrary>);
   Export(env, exports, "setCudaLibraries", Guarded<SetCuda>);
+  Export(env, exports, "setCudaDriver", Guarded<SetDriver>);
   Export(env, exports, "setTensorRt", Guarded<SetTensorRt>);
   Export(env, exports, "gpus", Guarded<Gpus>);
   Export(env, exports, "libraries", Guarded<Libraries>);

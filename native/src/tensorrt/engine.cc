@@ -66,7 +66,9 @@ class TensorRtEngine::Allocator final : public GpuAllocator {
 
   void* AllocateAsync(uint64_t size, uint64_t, uint32_t, void* stream) noexcept override {
     if (size == 0) return nullptr;
-    return reinterpret_cast<void*>(pool_.Allocate(size, static_cast<cuda::Stream*>(stream)));
+    void* const memory = reinterpret_cast<void*>(pool_.Allocate(size, static_cast<cuda::Stream*>(stream)));
+    if (memory == nullptr) refused_bytes_.store(size, std::memory_order_relaxed);
+    return memory;
   }
 
   bool FreeAsync(void* memory, void* stream) noexcept override {
@@ -74,8 +76,12 @@ class TensorRtEngine::Allocator final : public GpuAllocator {
     return true;
   }
 
+  // Of the last block that the GPU did not have: TensorRT itself only tells that something failed. 0: it had all.
+  uint64_t refused_bytes() const { return refused_bytes_.load(std::memory_order_relaxed); }
+
  private:
   cuda::MemoryPool& pool_;
+  std::atomic<uint64_t> refused_bytes_{0};
 };
 
 Result<std::unique_ptr<Engine>> TensorRtEngine::Load(const EngineSpec& spec) {
@@ -117,6 +123,8 @@ Status TensorRtEngine::Deserialize(const std::string& path) {
   const auto read = DeserializeFile(runtime_.get(), path);
   if (!read.ok()) return read.status;
   engine_.reset(read.value);
+  const uint64_t refused = allocator_->refused_bytes();
+  if (engine_ == nullptr && refused > 0) return Status::Error(Code::kNoMemory, "the GPU has no " + std::to_string(refused) + " bytes left: " + TakeReason());
   if (engine_ == nullptr) return Status::Error(Code::kBadModel, TakeReason());
   scratch_bytes_ = CallSlot<int64_t>(engine_.get(), slots.engine.device_memory_bytes);
   return Status::Ok();
