@@ -1,7 +1,8 @@
 // What a session on a GPU asks of ONNX Runtime, on a double of PyPI's onnxruntime-gpu: its provider is there, its runs go to the CPU.
 #include <dlfcn.h>
 
-#include "../double/onnxruntime/onnxruntime.h"
+#include "double.h"
+#include "onnxruntime/onnxruntime.h"
 #include "onnxruntime_model.h"
 
 using namespace pilotlight;
@@ -61,6 +62,29 @@ TEST("its slots share the session, answer, and their memory is the arena's") {
   CHECK(Run(*other.value, One(OfFloats({n, n}, std::vector<float>(n * n, 0)))).status.ok());
   CHECK(loaded.value->memory().weights_bytes > 0);
   CHECK(loaded.value->memory().scratch_bytes >= n * n * 4);
+}
+
+TEST("once a run has shown how large inputs are, they lie in pinned memory, as far as it reaches, and it goes with the engine") {
+  const doubles::Double driver(PILOTLIGHT_DOUBLE_FOLDER);
+  SetCudaLibrary(driver.folder());
+  const int64_t before = driver.Count("pinned");
+  const int64_t n = 256;
+  const size_t size = n * n * sizeof(float);
+  {
+    auto loaded = LoadOn("gpu:0", "slow.onnx");
+    auto slot = loaded.value->NewSlot();
+    { const Bytes input = loaded.value->AllocateInput(size); }
+    CHECK_EQUAL(driver.Count("pinned"), before);
+    CHECK(Run(*slot.value, One(OfFloats({n, n}, std::vector<float>(n * n, 0)))).status.ok());
+    CHECK_EQUAL(driver.Count("pinned"), before + 1);
+
+    const Bytes some = loaded.value->AllocateInput(size), others = loaded.value->AllocateInput(size), more = loaded.value->AllocateInput(size);
+    CHECK_EQUAL(static_cast<size_t>(others.data() - some.data()), size);  // of one block, for two runs of the one slot
+    CHECK_EQUAL(more.size(), size);
+    CHECK(Run(*slot.value, One(OfFloats({8, 8}, std::vector<float>(64, 0)))).status.ok());
+    CHECK_EQUAL(driver.Count("pinned"), before + 1);
+  }
+  CHECK_EQUAL(driver.Count("pinned"), before);
 }
 
 TEST("a load that the GPU fails is the machine's fault, not the file's, and told as it is") {

@@ -20,6 +20,9 @@ using Loaded = Result<std::unique_ptr<Engine>>;
 // Reading a model leaves as much freed memory behind as it has weights, or more. For small ones the trim costs more than it brings.
 constexpr int64_t kTrimWeightsBytesMin = 8 << 20;
 
+// Pinned memory is the system's: no pool takes more of it.
+constexpr size_t kStagingBytesMax = size_t{256} << 20;
+
 enum class Pools { kGlobal, kOwn };
 
 bool MakeOptions(Calls& ok, const EngineSpec& spec, Pools pools, SessionOptionsHandle* made) {
@@ -157,12 +160,13 @@ Loaded OnnxEngine::Load(const EngineSpec& spec) {
 // counts both. On a GPU all that the session takes of it comes from its arena, to the byte; not so what NVIDIA's libraries take for
 // themselves: the context and the kernels, which are the process's, and cuBLAS's workspaces, some MiB for each run at once.
 OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signature signature, const EngineSpec& spec)
-    : environment_(environment), session_(std::move(session)), signature_(std::move(signature)) {
+    : environment_(environment), session_(std::move(session)), signature_(std::move(signature)), slots_(spec.slots) {
   for (const TensorSpec& input : signature_.inputs) input_names_.push_back(input.name.c_str());
   for (const TensorSpec& output : signature_.outputs) output_names_.push_back(output.name.c_str());
   Calls ok;
   const int gpu = GpuIndex(spec.device);
   MemoryInfoHandle on_gpu;
+  if (gpu >= 0) gpu_ = cuda::Gpu::Find(spec.device).value;
   if (gpu >= 0) ok.Make(&on_gpu, api().CreateMemoryInfo, kCudaMemoryName, kArenaAllocator, gpu, kDefaultMemory);
   ok.Make(&arena_, api().CreateAllocator, session_.get(), gpu >= 0 ? on_gpu.get() : environment_.cpu_arena);
   arena_weights_bytes_ = ReadArena(arena_.get()).in_use;
@@ -170,6 +174,27 @@ OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signatur
 }
 
 Result<std::unique_ptr<Slot>> OnnxEngine::NewSlot() { return OnnxSlot::Make(*this); }
+
+void OnnxEngine::NeedStaging(size_t run_bytes) {
+  if (gpu_ == nullptr || run_bytes <= staged_run_bytes_.load(std::memory_order_relaxed)) return;
+  std::lock_guard<std::mutex> lock(staging_mutex_);
+  if (run_bytes <= staged_run_bytes_.load(std::memory_order_relaxed) || !gpu_->Enter().ok()) return;
+  // One set for the runs under way and one for those that come next. Without it copies are slower, and nothing else.
+  auto made = cuda::Staging::Make(*gpu_, std::min(kStagingBytesMax, 2 * static_cast<size_t>(slots_) * run_bytes));
+  if (made.ok()) staging_ = std::move(made.value);
+  staged_run_bytes_.store(run_bytes, std::memory_order_relaxed);
+}
+
+Bytes OnnxEngine::AllocateInput(size_t size) {
+  if (size < kStagedBytes || staged_run_bytes_.load(std::memory_order_relaxed) == 0) return Bytes::Allocate(size);
+  std::shared_ptr<cuda::Staging> staging;
+  {
+    std::lock_guard<std::mutex> lock(staging_mutex_);
+    staging = staging_;
+  }
+  Bytes bytes = staging != nullptr ? staging->Take(size) : Bytes();
+  return bytes.data() != nullptr ? std::move(bytes) : Bytes::Allocate(size);
+}
 
 OnnxEngine::~OnnxEngine() {
   arena_.reset();

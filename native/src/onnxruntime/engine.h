@@ -1,11 +1,14 @@
 // An ONNX model as an engine: one session, whose Run is safe from several threads, holds the weights once for all slots.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "core/backend.h"
+#include "cuda/staging.h"
 #include "onnxruntime/environment.h"
 
 namespace pilotlight::ort {
@@ -21,7 +24,11 @@ class OnnxEngine final : public Engine {
   const Signature& signature() const override { return signature_; }
   Result<std::unique_ptr<Slot>> NewSlot() override;
   EngineMemory memory() const override;
+  Bytes AllocateInput(size_t size) override;
 
+  // Of a run that is to begin: on a GPU the next ones find pinned memory for inputs of this size. Blocks while it is made, so the first
+  // time in a warm-up. A slot's thread.
+  void NeedStaging(size_t run_bytes);
   const Environment& environment() const { return environment_; }
   OrtSession* session() const { return session_.get(); }
   // In the signature's order, for Run.
@@ -37,6 +44,12 @@ class OnnxEngine final : public Engine {
   std::vector<const char*> output_names_;
   int64_t arena_weights_bytes_ = 0;
   int64_t weights_bytes_ = 0;
+
+  const int slots_;
+  const cuda::Gpu* gpu_ = nullptr;  // null: on a CPU, or where the driver cannot be asked
+  std::atomic<size_t> staged_run_bytes_{0};
+  std::mutex staging_mutex_;
+  std::shared_ptr<cuda::Staging> staging_;
 };
 
 }  // namespace pilotlight::ort

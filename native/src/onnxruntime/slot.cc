@@ -92,7 +92,7 @@ class OnnxSlot::Turn {
   OnnxSlot& slot_;
 };
 
-Result<std::unique_ptr<Slot>> OnnxSlot::Make(const OnnxEngine& engine) {
+Result<std::unique_ptr<Slot>> OnnxSlot::Make(OnnxEngine& engine) {
   Calls ok;
   RunOptionsHandle options;
   // A failing run says all in its status; formatting it for the log as well would be lost work.
@@ -102,7 +102,7 @@ Result<std::unique_ptr<Slot>> OnnxSlot::Make(const OnnxEngine& engine) {
   return Result<std::unique_ptr<Slot>>::Of(std::make_unique<OnnxSlot>(engine, std::move(options)));
 }
 
-OnnxSlot::OnnxSlot(const OnnxEngine& engine, RunOptionsHandle options)
+OnnxSlot::OnnxSlot(OnnxEngine& engine, RunOptionsHandle options)
     : engine_(engine), options_(std::move(options)), inputs_(engine.signature().inputs.size(), nullptr) {
   outputs_.reserve(engine.signature().outputs.size());
 }
@@ -110,6 +110,9 @@ OnnxSlot::OnnxSlot(const OnnxEngine& engine, RunOptionsHandle options)
 Status OnnxSlot::Run(const RunRequest& request, std::vector<Tensor>* outputs) {
   assert(request.inputs->size() == inputs_.size() && "inputs are checked against the signature before they are submitted");
   Turn turn(*this);
+  size_t bytes = 0;
+  for (const Tensor& input : *request.inputs) bytes += input.bytes.size() >= kStagedBytes ? input.bytes.size() : 0;
+  engine_.NeedStaging(bytes);
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Status wrapped = Wrap((*request.inputs)[i], i);
     if (!wrapped.ok()) return wrapped;

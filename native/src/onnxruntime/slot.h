@@ -13,9 +13,9 @@ namespace pilotlight::ort {
 
 class OnnxSlot final : public Slot {
  public:
-  static Result<std::unique_ptr<Slot>> Make(const OnnxEngine& engine);
+  static Result<std::unique_ptr<Slot>> Make(OnnxEngine& engine);
 
-  OnnxSlot(const OnnxEngine& engine, RunOptionsHandle options);
+  OnnxSlot(OnnxEngine& engine, RunOptionsHandle options);
 
   Status Run(const RunRequest& request, std::vector<Tensor>* outputs) override;
   void Cancel() override;
@@ -30,7 +30,7 @@ class OnnxSlot final : public Slot {
   Status Deliver(std::vector<Tensor>* outputs);
   Status Describe(const Failure& failure) const;
 
-  const OnnxEngine& engine_;
+  OnnxEngine& engine_;
   RunOptionsHandle options_;
   std::mutex mutex_;  // `state_`, and the terminate flag of `options_`
   State state_ = State::kIdle;
