@@ -261,9 +261,11 @@ void PrintThroughput(const std::string& model, int slots, int batch, double seco
     const Played played = Play(pool, inputs, seconds);
     pool.CopyInputs();
     const Played copied = Play(pool, inputs, seconds);
-    std::printf("slots %d batch %d: %.0f runs/s p50 %.3f p99 %.3f ms cores %.2f failed %lld; with inputs copied to pinned memory %.0f runs/s p50 %.3f; counted %.1f MiB (weights %.1f), the GPU misses %.1f; after traffic %.1f, %.1f\n", slots,
-                batch, played.runs_per_second, played.p50_ms, played.p99_ms, played.cores, static_cast<long long>(played.failed + copied.failed), copied.runs_per_second, copied.p50_ms, counted / kMiB,
-                pool.memory().weights_bytes / kMiB, taken / kMiB, Sum(pool.memory()) / kMiB, (TakenBytes() - taken_before) / kMiB);
+    std::printf("slots %d batch %d: %.0f runs/s p50 %.3f p99 %.3f ms cores %.2f failed %lld; with inputs copied to pinned memory %.0f runs/s p50 %.3f\n", slots, batch,
+                played.runs_per_second, played.p50_ms, played.p99_ms, played.cores, static_cast<long long>(played.failed + copied.failed), copied.runs_per_second,
+                copied.p50_ms);
+    std::printf("  counted %.1f MiB (weights %.1f), the GPU misses %.1f; after traffic %.1f, %.1f\n", counted / kMiB, pool.memory().weights_bytes / kMiB, taken / kMiB,
+                Sum(pool.memory()) / kMiB, (TakenBytes() - taken_before) / kMiB);
   }
   std::printf("  after unloading the GPU misses %.1f MiB\n", (TakenBytes() - taken_before) / kMiB);
 }
