@@ -2,6 +2,7 @@
 import { monotonicMs } from '../../runtime/clock.ts';
 import type { BuilderEvent, PhaseEvent } from '../engine/builder-events.ts';
 import type { EngineListener, EngineStep } from '../engine/build-engine.ts';
+import { countOf } from '../rollout/count-of.ts';
 import type { Progress } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -53,8 +54,8 @@ export class BuildProgress implements EngineListener {
       case 'calibration-cache': return this.#show('progress', event.detail);
       case 'device': this.#detail = event.name; break;
       case 'library': this.#detail = `TensorRT ${event.version}`; break;
-      case 'network': this.#detail = `${event.layers} layers of the model`; break;
-      case 'engine': this.#detail = `${event.layers} layers in the plan`; break;
+      case 'network': this.#detail = `${countOf(event.layers, 'layer')} of the model`; break;
+      case 'engine': this.#detail = `${countOf(event.layers, 'layer')} in the plan`; break;
       default:
     }
   }

@@ -45,7 +45,7 @@ export async function runBuilder({ verb, options }: BuilderAsk, place: BuilderPl
     stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: withLibraryPath(place.env, place.library),
   });
   const cancelling = cancelOnAbort(child, place.signal);
-  let [lastWords, stage] = ['', 'starting'];
+  let [lastWords, stage] = ['', 'at its start'];
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     lastWords = (lastWords + text).slice(-LAST_WORDS_MAX);
   });
@@ -63,16 +63,23 @@ export async function runBuilder({ verb, options }: BuilderAsk, place: BuilderPl
     }
     const [code, killedBy] = await ended;
     place.signal.throwIfAborted();
-    if (failure !== undefined) throw nativeError(failure.code, failure.message);
+    if (failure !== undefined) throw failureOf(failure);
     if (code === 0) return;
     const how = killedBy === null ? `with ${code}` : `by ${killedBy}`;
     const words = lastWords.trim();
-    throw new PilotlightError('ENGINE_FAILED', `the builder's process ended ${how} while ${stage}, without a reason${words === '' ? '' : `; its last words: ${words}`}. `
+    throw new PilotlightError('ENGINE_FAILED', `the builder's process ended ${how} ${stage}, without a reason${words === '' ? '' : `; its last words: ${words}`}. `
       + 'TensorRT itself failed; try another --optimization-level, a smaller --workspace, or another release of TensorRT');
   } finally {
     cancelling[Symbol.dispose]();
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   }
+}
+
+/** `kBadInput` of native/src/core/status.h: here an option, not a tensor. */
+const BAD_INPUT = 10;
+
+function failureOf({ code, message }: FailedEvent): PilotlightError {
+  return code === BAD_INPUT ? new PilotlightError('BAD_REQUEST', message) : nativeError(code, message);
 }
 
 function placeOptions(verb: BuilderAsk['verb'], { library, plugins, device, lockFolder }: BuilderPlace): string[] {
@@ -118,6 +125,6 @@ function parseLine(line: string): BuilderEvent | undefined {
 function stageOf(event: BuilderEvent): string | undefined {
   if (event.event === 'phase' && event.state === 'started') return `in "${event.phase}"`;
   if (event.event === 'step') return `after step "${event.step}"`;
-  if (event.event === 'calibration') return `calibrating with sample ${event.sample} of ${event.samples}`;
+  if (event.event === 'calibration') return `while calibrating with sample ${event.sample} of ${event.samples}`;
   return undefined;
 }
