@@ -8,6 +8,7 @@ import { listCandidates } from '../bundle/folder-files.ts';
 import { isGlob, matchPaths } from '../bundle/match-paths.ts';
 import { parseWarmSample } from '../rollout/warm-sample-file.ts';
 import { parseNpy } from './npy.ts';
+import { parseNpz } from './npz.ts';
 
 export interface Sample {
   /** Its file's path, for messages. */
@@ -28,8 +29,8 @@ export async function findSamples(folder: string, glob: string): Promise<readonl
 }
 
 /**
- * A `.json` file is one sample, written as a warm input of a manifest. A `.npy` file is one sample of a model with one input; for a
- * model with several, `0.ids.npy` and `0.mask.npy` make one. Rejects BAD_TENSOR or WARMUP_FAILED naming the file.
+ * A `.json` file is one sample, written as a warm input of a manifest; so is a `.npz` file, and a `.npy` file of a model with one input. For
+ * a model with several, `0.ids.npy` and `0.mask.npy` make one. Rejects BAD_TENSOR or WARMUP_FAILED naming the file.
  */
 export async function readSamples(files: readonly string[], inputs: readonly Pick<TensorSpec, 'name'>[]): Promise<readonly Sample[]> {
   const samples = new Map<string, Record<string, Tensor>>();
@@ -38,7 +39,11 @@ export async function readSamples(files: readonly string[], inputs: readonly Pic
       samples.set(file, { ...parseWarmSample(file, await readFile(file, 'utf8')).inputs });
       continue;
     }
-    if (!file.endsWith('.npy')) throw new PilotlightError('BAD_TENSOR', `${file}: is no sample; samples are .npy files, or .json files as the warm inputs of a manifest`);
+    if (file.endsWith('.npz')) {
+      samples.set(file, { ...parseNpz(await readFile(file), file) });
+      continue;
+    }
+    if (!file.endsWith('.npy')) throw new PilotlightError('BAD_TENSOR', `${file}: is no sample; samples are .npy or .npz files, or .json files as the warm inputs of a manifest`);
     const { sample, input } = placeOf(file, inputs);
     samples.set(sample, { ...samples.get(sample), [input]: parseNpy(await readFile(file), file) });
   }
