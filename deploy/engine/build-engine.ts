@@ -235,7 +235,7 @@ async function describe(ask: EngineAsk, fresh: string, { library, device, engine
       const range = profiles[profile];
       return range === undefined || !shape.includes(-1) ? [] : [[name, range] as const];
     }))),
-    plugins: [],
+    plugins: [...new Map(layers.flatMap(({ plugins }) => plugins).map((plugin) => [JSON.stringify(plugin), plugin])).values()],
     layers: { count: engine.layers, byType: countTypes(fused), before: layers.map(beforeOf), after: fused },
     options: {
       optimizationLevel: ask.optimizationLevel ?? 3,

@@ -52,6 +52,8 @@ export interface LayerEvent {
   readonly type: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly NetworkTensor[];
+  /** One, where the layer is a plugin. */
+  readonly plugins: readonly { readonly name: string; readonly version: string; readonly namespace: string }[];
 }
 
 /** Of TensorRT's own progress. */

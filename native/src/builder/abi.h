@@ -79,6 +79,14 @@ struct ParserErrorSlots {
   static constexpr int kDescription = 1, kFile = 2, kLine = 3, kNode = 5, kNodeName = 6, kNodeOperator = 7;
 };
 
+// Of plugins, which are abstract classes too: those of version 2 themselves, those of version 3 by their core capability.
+struct PluginSlots {
+  static constexpr int kName2 = 1, kVersion2 = 2, kNamespace2 = 16;
+  static constexpr int kCapability = 4, kName3 = 4, kVersion3 = 5, kNamespace3 = 6;
+  static constexpr int kOfLayer = 2;  // VPluginV2Layer and VPluginV3Layer
+  static constexpr int32_t kCore = 0;
+};
+
 // BuilderFlag: numbers have moved between the majors.
 struct Flags {
   int version_compatible, exclude_lean_runtime;
@@ -92,6 +100,13 @@ constexpr int32_t kWorkspace = 0;             // MemoryPoolType
 constexpr int32_t kDetailed = 2;              // ProfilingVerbosity
 constexpr int32_t kJson = 1;                  // LayerInformationFormat
 constexpr int32_t kParserVersion = 100;       // NV_ONNX_PARSER_VERSION: 0.1.0
+
+// A layer of a kind is {vptr, implementation of ILayer, implementation of its kind}.
+inline void* OfLayerKind(void* layer, int slot) {
+  void* const implementation = static_cast<void* const*>(layer)[2];
+  void* const* vtable = *static_cast<void* const* const*>(implementation);
+  return reinterpret_cast<void* (*)(void*)>(vtable[slot])(implementation);
+}
 
 // A call of a virtual method of the object itself.
 template <typename R, typename... Arguments>

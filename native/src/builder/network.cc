@@ -32,6 +32,21 @@ bool IsReal(trt::DataType type) { return type == trt::DataType::kFloat || type =
 
 std::string Or(const char* text, const char* otherwise) { return text == nullptr || *text == '\0' ? otherwise : text; }
 
+constexpr int32_t kPluginV2 = 21, kPluginV3 = 46;
+
+// Empty: the layer is no plugin.
+std::vector<Json> PluginOf(void* layer, int32_t type) {
+  using P = PluginSlots;
+  if (type != kPluginV2 && type != kPluginV3) return {};
+  const bool is_new = type == kPluginV3;
+  void* plugin = OfLayerKind(layer, P::kOfLayer);
+  if (is_new && plugin != nullptr) plugin = CallOwn<void*, int32_t>(plugin, P::kCapability, P::kCore);
+  if (plugin == nullptr) return {};
+  const auto text = [plugin](int slot) { return Or(CallOwn<const char*>(plugin, slot), ""); };
+  return {Json().Text("name", text(is_new ? P::kName3 : P::kName2)).Text("version", text(is_new ? P::kVersion3 : P::kVersion2))
+            .Text("namespace", text(is_new ? P::kNamespace3 : P::kNamespace2))};
+}
+
 std::string ParserErrors(const Library& library, void* parser) {
   using E = ParserErrorSlots;
   std::string all;
@@ -126,7 +141,8 @@ void Network::TellAll() const {
   const std::vector<Layer> layers = Layers();
   Tell(Json().Text("event", "network").Objects("inputs", list(inputs_)).Objects("outputs", list(outputs_)).Integer("layers", static_cast<int64_t>(layers.size())));
   for (const Layer& layer : layers) {
-    Tell(Json().Text("event", "layer").Text("name", layer.name).Text("type", LayerTypeName(layer.type)).Texts("inputs", layer.inputs).Objects("outputs", list(layer.outputs)));
+    Tell(Json().Text("event", "layer").Text("name", layer.name).Text("type", LayerTypeName(layer.type)).Texts("inputs", layer.inputs).Objects("outputs", list(layer.outputs))
+           .Objects("plugins", PluginOf(layer.layer, layer.type)));
   }
 }
 
