@@ -1,7 +1,6 @@
 // From an ONNX model to a plan that may be deployed: built in a process of its own, looked into, held against ONNX Runtime on the same
 // inputs, and only then put in its place with the file that says what it is.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -17,6 +16,7 @@ import { randomInputs } from './random-inputs.ts';
 import type { Reference } from './reference.ts';
 import { runPlan, writeSamples } from './run-plan.ts';
 import { digestSamples, type Sample } from './samples.ts';
+import { sha256Of } from './sha256-of.ts';
 import { shapeArguments, type ShapeRange } from './shapes.ts';
 import { SIDECAR_FORMAT, formatSidecar, sidecarPathOf, type PlanComparison, type PlanSidecar } from './sidecar.ts';
 
@@ -265,10 +265,4 @@ async function put(out: string, fresh: string, sidecar: PlanSidecar): Promise<vo
   } finally {
     await rm(freshSidecar, { force: true });
   }
-}
-
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -66,7 +66,7 @@ export class BuildFolder implements Disposable {
   place(changes: Partial<BuilderPlace> & { readonly double?: string } = {}): BuilderPlace {
     const { double = '', ...given } = changes;
     return {
-      env: { ...process.env, LD_LIBRARY_PATH: DOUBLE_FOLDER, PILOTLIGHT_DOUBLE: double }, library: DOUBLE_FOLDER, plugins: [], device: 0, lockFolder: this.path,
+      env: { ...process.env, LD_LIBRARY_PATH: DOUBLE_FOLDER, PILOTLIGHT_DOUBLE: double, NVIDIA_DOUBLE: double }, library: DOUBLE_FOLDER, plugins: [], device: 0, lockFolder: this.path,
       signal: new AbortController().signal, ...given,
     };
   }

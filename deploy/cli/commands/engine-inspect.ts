@@ -1,14 +1,14 @@
 // `pilotlight engine inspect PLAN`: what a plan is and holds. TensorRT and a GPU tell most; without them its header and the file beside
 // it tell what they know.
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { PilotlightError, describeThrown } from '../../../runtime/errors.ts';
+import { describeThrown } from '../../../runtime/errors.ts';
 import { inspectPlan, type InspectedPlan } from '../../engine/build-engine.ts';
 import { countTypes, type PlanLayer } from '../../engine/inspection.ts';
-import { planVersionOf } from '../../engine/plan-header.ts';
+import { readPlanVersion } from '../../engine/plan-header.ts';
+import { sha256Of } from '../../engine/sha256-of.ts';
 import { parseSidecar, sidecarPathOf, type PlanSidecar } from '../../engine/sidecar.ts';
 import { clientConfig } from '../find-admin.ts';
 import { formatBytes, formatPath, formatTable } from '../format.ts';
@@ -52,32 +52,23 @@ export function addEngineInspect(engine: Command, terminal: Terminal): void {
 }
 
 async function inspect(plan: string, options: InspectOptions, terminal: Terminal): Promise<Inspected> {
-  const content = await readPlan(plan);
-  const version = planVersionOf(content.subarray(0, 28), plan);
-  const beside = await readSidecar(plan, content);
+  const version = await readPlanVersion(plan);
+  const beside = await readSidecar(plan);
   const loaded = options.load ? await load(plan, beside.sidecar, options, terminal) : { loadProblem: 'not asked for' };
   const { before, after: afterThen } = beside.sidecar?.layers ?? {};
   const after = loaded.layers ?? afterThen;
   return {
-    plan, bytes: content.length, ...(version === undefined ? {} : { version }), ...beside,
+    plan, bytes: (await stat(plan)).size, ...(version === undefined ? {} : { version }), ...beside,
     ...(loaded.loaded === undefined ? {} : { loaded: loaded.loaded }), ...(loaded.loadProblem === undefined ? {} : { loadProblem: loaded.loadProblem }),
     ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }),
   };
 }
 
-async function readPlan(plan: string): Promise<Buffer> {
-  try {
-    return await readFile(plan);
-  } catch (error) {
-    throw new PilotlightError('BAD_MODEL', `${plan}: cannot be read: ${describeThrown(error)}`, { cause: error });
-  }
-}
-
-async function readSidecar(plan: string, content: Buffer): Promise<Pick<Inspected, 'sidecar' | 'sidecarProblem'>> {
+async function readSidecar(plan: string): Promise<Pick<Inspected, 'sidecar' | 'sidecarProblem'>> {
   const file = sidecarPathOf(plan);
   try {
     const sidecar = parseSidecar(await readFile(file, 'utf8'), file);
-    if (sidecar.sha256 === createHash('sha256').update(content).digest('hex')) return { sidecar };
+    if (sidecar.sha256 === await sha256Of(plan)) return { sidecar };
     return { sidecarProblem: `${file} is of another plan: the digests differ` };
   } catch (error) {
     return { sidecarProblem: error instanceof Error && 'code' in error && error.code === 'ENOENT' ? `there is no ${file}` : describeThrown(error) };

@@ -84,6 +84,8 @@ class Build {
 
   Status Configure() {
     const auto& config = slots_.config;
+    // What was said of the network is no word on the options.
+    TakeErrors();
     Trace("options of the config");
     if (options_.workspace_bytes >= 0) trt::CallSlot<void, int32_t, size_t>(config_.get(), config.set_memory_limit, kWorkspace, static_cast<size_t>(options_.workspace_bytes));
     if (options_.level >= 0) Set(config.set_level, options_.level);

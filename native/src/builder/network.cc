@@ -55,8 +55,10 @@ std::string ParserErrors(const Library& library, void* parser) {
     const void* const error = CallOwn<const void*, int>(parser, library.slots.parser.error, i);
     if (error == nullptr) continue;
     const auto text = [error](int slot) { return Or(CallOwn<const char*>(error, slot), "?"); };
-    all += (all.empty() ? "" : "; ") + std::string("node ") + std::to_string(CallOwn<int>(error, E::kNode)) + " \"" + text(E::kNodeName) + "\" (" + text(E::kNodeOperator) +
-           "): " + text(E::kDescription) + " (" + text(E::kFile) + ":" + std::to_string(CallOwn<int>(error, E::kLine)) + ")";
+    const int node = CallOwn<int>(error, E::kNode);  // -1: of the file as a whole
+    if (!all.empty()) all += "; ";
+    if (node >= 0) all += "node " + std::to_string(node) + " \"" + text(E::kNodeName) + "\" (" + text(E::kNodeOperator) + "): ";
+    all += text(E::kDescription) + " (" + text(E::kFile) + ":" + std::to_string(CallOwn<int>(error, E::kLine)) + ")";
   }
   return all;
 }
