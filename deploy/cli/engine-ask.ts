@@ -1,7 +1,9 @@
 // What the options of `pilotlight engine build` ask for, checked and with their files read.
 import { resolve } from 'node:path';
+import type { Config } from '../../runtime/config.ts';
 import type { TensorSpec } from '../../runtime/engine/tensor.ts';
 import type { CompatibilityLevel, EngineAsk, Int8Ask } from '../engine/build-engine.ts';
+import type { BuilderPlace } from '../engine/builder-process.ts';
 import type { Reference } from '../engine/reference.ts';
 import { findSamples, readSamples, type Sample } from '../engine/samples.ts';
 import { parseShapes } from '../engine/shapes.ts';
@@ -59,6 +61,13 @@ export async function askOf(model: string, options: EngineBuildOptions, folder: 
     comparison: options.compare
       ? { samples: samples.slice(0, COMPARED_MAX), ...(options.tolerance === undefined ? {} : { tolerance: options.tolerance }) }
       : 'none',
+  };
+}
+
+/** Where the settings say that NVIDIA's libraries lie. */
+export function librariesOf({ tensorrtLibrary, cudaDriver, tensorrtPlugins }: Config): Pick<BuilderPlace, 'library' | 'driver' | 'plugins'> {
+  return {
+    plugins: tensorrtPlugins, ...(tensorrtLibrary === undefined ? {} : { library: tensorrtLibrary }), ...(cudaDriver === undefined ? {} : { driver: cudaDriver }),
   };
 }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { capturedTerminal } from '../../test/support/captured-terminal.ts';
-import { BuildFolder, DOUBLE_FOLDER, scaled, summed } from '../../test/support/engine-builds.ts';
+import { BuildFolder, scaled, summed } from '../../test/support/engine-builds.ts';
+import { DOUBLE_FOLDER } from '../../test/support/nvidia-double.ts';
 import { npyOf } from '../../test/support/npy-of.ts';
 import { runCli } from './program.ts';
 
@@ -15,7 +16,7 @@ beforeEach(() => {
 afterEach(() => folder[Symbol.dispose]());
 
 async function run(args: readonly string[], library = DOUBLE_FOLDER) {
-  const env = { LD_LIBRARY_PATH: DOUBLE_FOLDER, PILOTLIGHT_TENSORRT_LIBRARY: library };
+  const env = { LD_LIBRARY_PATH: DOUBLE_FOLDER, PILOTLIGHT_CUDA_DRIVER: DOUBLE_FOLDER, PILOTLIGHT_TENSORRT_LIBRARY: library };
   const terminal = capturedTerminal({ folder: folder.path, env });
   const code = await runCli(['engine', ...args], terminal);
   return { code, ...terminal.written };

@@ -20,6 +20,8 @@ export interface BuilderPlace {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** libnvinfer, or the folder that holds it; left out: wherever the loader finds it. */
   readonly library?: string;
+  /** libcuda, likewise. */
+  readonly driver?: string;
   readonly plugins: readonly string[];
   /** Among the GPUs that can be seen. */
   readonly device: number;
@@ -82,9 +84,10 @@ function failureOf({ code, message }: FailedEvent): PilotlightError {
   return code === BAD_INPUT ? new PilotlightError('BAD_REQUEST', message) : nativeError(code, message);
 }
 
-function placeOptions(verb: BuilderAsk['verb'], { library, plugins, device, lockFolder }: BuilderPlace): string[] {
+function placeOptions(verb: BuilderAsk['verb'], { library, driver, plugins, device, lockFolder }: BuilderPlace): string[] {
   return [
     '--watch-stdin', '--device', String(device), ...(library === undefined ? [] : ['--library', library]),
+    ...(driver === undefined ? [] : ['--driver', driver]),
     ...plugins.flatMap((plugin) => ['--plugin', plugin]), ...(verb === 'build' ? ['--lock-folder', lockFolder] : []),
   ];
 }

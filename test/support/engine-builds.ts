@@ -2,16 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { BuilderEvent } from '../../deploy/engine/builder-events.ts';
 import type { BuilderPlace } from '../../deploy/engine/builder-process.ts';
 import type { EngineAsk, EngineListener } from '../../deploy/engine/build-engine.ts';
 import type { Sample } from '../../deploy/engine/samples.ts';
 import { parseShapes } from '../../deploy/engine/shapes.ts';
+import { DOUBLE_FOLDER } from './nvidia-double.ts';
 import { onnxModel, type OnnxGraph, type OnnxNode } from './onnx-model.ts';
-
-/** Built by `node native/build.mjs --double`. */
-export const DOUBLE_FOLDER = fileURLToPath(new URL('../../../native/build/double', import.meta.url));
 
 const scalar = (name: string, value: number) => ({ name, type: 'float32', shape: [], data: new Float32Array([value]) }) as const;
 
@@ -66,7 +63,7 @@ export class BuildFolder implements Disposable {
   place(changes: Partial<BuilderPlace> & { readonly double?: string } = {}): BuilderPlace {
     const { double = '', ...given } = changes;
     return {
-      env: { ...process.env, LD_LIBRARY_PATH: DOUBLE_FOLDER, PILOTLIGHT_DOUBLE: double, NVIDIA_DOUBLE: double }, library: DOUBLE_FOLDER, plugins: [], device: 0, lockFolder: this.path,
+      env: { ...process.env, LD_LIBRARY_PATH: DOUBLE_FOLDER, NVIDIA_DOUBLE: double }, library: DOUBLE_FOLDER, plugins: [], device: 0, lockFolder: this.path,
       signal: new AbortController().signal, ...given,
     };
   }

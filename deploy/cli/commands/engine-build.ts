@@ -10,7 +10,7 @@ import { OnnxRuntimeReference } from '../../engine/reference.ts';
 import { sidecarPathOf } from '../../engine/sidecar.ts';
 import { countOf } from '../../rollout/count-of.ts';
 import { BuildProgress } from '../build-progress.ts';
-import { askOf, type EngineBuildOptions } from '../engine-ask.ts';
+import { askOf, librariesOf, type EngineBuildOptions } from '../engine-ask.ts';
 import { clientConfig } from '../find-admin.ts';
 import { formatBytes, formatPath, formatTable } from '../format.ts';
 import { controlEngine } from '../local-engine.ts';
@@ -59,8 +59,8 @@ export function addEngineBuild(engine: Command, terminal: Terminal): void {
       const reference = new OnnxRuntimeReference(await controlEngine(config));
       const ask = await askOf(model, options, terminal.folder, reference);
       const place: BuilderPlace = {
-        env: terminal.env, plugins: config.tensorrtPlugins, device: options.device, lockFolder: tmpdir(), signal: terminal.interrupted(),
-        ...(config.tensorrtLibrary === undefined ? {} : { library: config.tensorrtLibrary }),
+        env: terminal.env, device: options.device, lockFolder: tmpdir(), signal: terminal.interrupted(),
+        ...librariesOf(config),
       };
       using progress = new Progress(terminal, formatPath(ask.model, terminal.folder));
       const shown = new BuildProgress(progress, terminal);

@@ -10,6 +10,7 @@ import { countTypes, type PlanLayer } from '../../engine/inspection.ts';
 import { readPlanVersion } from '../../engine/plan-header.ts';
 import { sha256Of } from '../../engine/sha256-of.ts';
 import { parseSidecar, sidecarPathOf, type PlanSidecar } from '../../engine/sidecar.ts';
+import { librariesOf } from '../engine-ask.ts';
 import { clientConfig } from '../find-admin.ts';
 import { formatBytes, formatPath, formatTable } from '../format.ts';
 import type { Terminal } from '../terminal.ts';
@@ -87,8 +88,8 @@ async function load(plan: string, sidecar: PlanSidecar | undefined, options: Ins
   }
   try {
     const { engine, device, library, layers } = await inspectPlan(plan, {
-      env: terminal.env, plugins: config.tensorrtPlugins, device: 0, lockFolder: tmpdir(), signal: terminal.interrupted(),
-      ...(config.tensorrtLibrary === undefined ? {} : { library: config.tensorrtLibrary }),
+      env: terminal.env, device: 0, lockFolder: tmpdir(), signal: terminal.interrupted(),
+      ...librariesOf(config),
     }, { event: () => {} }, config.versionCompatiblePlans ? 'allowed' : 'refused');
     return { loaded: { engine, device, tensorrt: library.version }, ...(layers === undefined ? {} : { layers }) };
   } catch (error) {

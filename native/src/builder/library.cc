@@ -85,6 +85,7 @@ void Trace(const char* call) {
 std::string TakeErrors() { return logger().Take(); }
 
 Result<Library> OpenLibrary(const Options& options) {
+  SetCudaLibrary(options.driver);
   SetTensorRtLibrary(options.library);
   SetTensorRtPlugins(options.plugins);
   AllowPlanHostCode(options.allow_host_code);

@@ -70,6 +70,7 @@ bool TakeOption(const std::string& name, Arguments& from, Options* to) {
   else if (name == "--out") to->out = from.Next();
   else if (name == "--plan") to->plan = from.Next();
   else if (name == "--library") to->library = from.Next();
+  else if (name == "--driver") to->driver = from.Next();
   else if (name == "--plugin") to->plugins.push_back(from.Next());
   else if (name == "--device") to->device = static_cast<int>(from.Integer());
   else if (name == "--lock-folder") to->lock_folder = from.Next();

@@ -21,6 +21,7 @@ struct Options {
   std::string verb;  // build, inspect, run
   std::string model, out, plan;
   std::string library;  // of TensorRT; empty: wherever the loader finds it
+  std::string driver;   // libcuda.so.1, likewise
   std::vector<std::string> plugins;
   int device = 0;
   std::string lock_folder;  // empty: no lock
