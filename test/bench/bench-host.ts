@@ -93,6 +93,11 @@ export class BenchHost implements AsyncDisposable {
     return response.text();
   }
 
+  /** What the admin API says there. */
+  view<T>(path: string): Promise<T> {
+    return this.#client().json<T>('GET', path);
+  }
+
   /** As a crash would, or the kernel when memory is short. */
   killHostProcess(): void {
     process.kill(this.#hostPid, 'SIGKILL');

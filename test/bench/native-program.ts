@@ -1,5 +1,5 @@
-// The native programs of native/bench, and the addons there: built on first use, because nobody but a benchmark needs them.
-// Each program prints one JSON object.
+// The native programs of native/bench, and the addons there: built on first use, because nobody but a benchmark needs them. On a machine
+// that cannot build them, BENCH_PROGRAMS names a folder with built ones. Each program of `runNative` prints one JSON object.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
@@ -18,6 +18,11 @@ export async function runNative<Output>({ program, args }: NativeProgram): Promi
   return JSON.parse(await outputOf(await built(program), args)) as Output;
 }
 
+/** What the benchmark of TensorRT pools prints: lines for people. */
+export async function runTensorRtBench(args: readonly string[]): Promise<string> {
+  return outputOf(await built('tensorrt'), args);
+}
+
 /** `heap` reads the C library's heap, `uncounted` is our addon with jobs that do not hold their pools. */
 export async function loadBenchAddon(name: 'heap' | 'uncounted'): Promise<object> {
   return createRequire(import.meta.url)(`${await built(name)}.node`) as object;
@@ -31,6 +36,8 @@ function built(name: string): Promise<string> {
 }
 
 async function build(name: string): Promise<string> {
+  const brought = process.env['BENCH_PROGRAMS'];
+  if (brought !== undefined) return join(brought, `bench_${name}`);
   await outputOf('cmake', ['--build', BUILD_FOLDER, '--target', `bench_${name}`]);
   return join(BUILD_FOLDER, 'bench', `bench_${name}`);
 }

@@ -1,0 +1,68 @@
+"""Times a model as PyTorch eager (FP32, FP16) and as ONNX Runtime with CUDA, one request at a time; prints a line of JSON for each.
+
+    python test/gpu/bench/rivals.py resnet50|bert-large 1x3x224x224 SECONDS [MODEL.onnx]
+
+A request is the copy to the device, the run and the copy back. Memory is what the device lost since this process began, context and all.
+"""
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torchvision
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / 'functions' / 'embed'))
+from encoder import Encoder  # noqa: E402
+
+MIB = 2 ** 20
+MODELS = {
+    'resnet50': lambda: torchvision.models.resnet50(weights=None),
+    'bert-large': lambda: Encoder(width=1024, layers=24, heads=16, inner=4096),
+}
+
+
+def measure(who, once, seconds, free_before):
+    for _ in range(20):
+        once()
+    times, start = [], time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        begun = time.perf_counter()
+        once()
+        times.append((time.perf_counter() - begun) * 1000)
+    times.sort()
+    print(json.dumps({'who': who, 'p50Ms': times[len(times) // 2], 'p99Ms': times[int(len(times) * 0.99)], 'perSecond': len(times) / seconds,
+                      'mebibytes': (free_before - torch.cuda.mem_get_info()[0]) / MIB}), flush=True)
+
+
+@torch.inference_mode()
+def main():
+    name, shape, seconds = sys.argv[1], [int(axis) for axis in sys.argv[2].split('x')], float(sys.argv[3])
+    free_before = torch.cuda.mem_get_info()[0]
+    sent = torch.randint(1, 30000, shape) if len(shape) == 2 else torch.randn(shape)
+    for who, half in (('PyTorch FP32', False), ('PyTorch FP16', True)):
+        model = MODELS[name]().eval().cuda()
+        model = model.half() if half else model
+        is_image = len(shape) == 4
+
+        def once():
+            there = sent.cuda()
+            return model(there.half() if half and is_image else there).cpu()
+        measure(who, once, seconds, free_before)
+        del model, once
+        torch.cuda.empty_cache()
+    if len(sys.argv) > 4:
+        run_onnx(sys.argv[4], sent, seconds)
+
+
+def run_onnx(path, sent, seconds):
+    import onnxruntime
+    session = onnxruntime.InferenceSession(path, providers=['CUDAExecutionProvider'])
+    if 'CUDAExecutionProvider' not in session.get_providers():
+        print('this onnxruntime has no CUDA provider', file=sys.stderr)
+        return
+    inputs = {session.get_inputs()[0].name: sent.numpy()}
+    measure('ONNX Runtime CUDA FP16', lambda: session.run(None, inputs), seconds, torch.cuda.mem_get_info()[1])
+
+
+main()
