@@ -35,8 +35,9 @@ const [WIDTH, HEIGHT] = [820, 420];
 const AREA = { left: 76, right: 796, top: 96, bottom: 348 };
 // Told apart without colour vision too; readable on light and dark pages.
 const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00'];
+const FONT = 'font-family="system-ui, -apple-system, \'Segoe UI\', Helvetica, Arial, sans-serif" font-size="12"';
 const TICKS = 5;
-const LETTER = 6.6;
+const LETTER = 7.2;
 
 export function lineChart({ title, note, x, y, series }: LineChart): string {
   const places = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b);
@@ -74,7 +75,16 @@ export function barChart({ title, note, y, scale, groups, series }: BarChart): s
   return framed({ title, note, y, names: series.map(({ name }) => name), axis }, [...bars, ...names]);
 }
 
-function framed({ title, note, y, names, axis }: { readonly title: string; readonly note: string; readonly y: string; readonly names: readonly string[]; readonly axis: Axis }, inside: readonly string[]): string {
+interface Frame {
+  readonly title: string;
+  readonly note: string;
+  readonly y: string;
+  /** Of the series. */
+  readonly names: readonly string[];
+  readonly axis: Axis;
+}
+
+function framed({ title, note, y, names, axis }: Frame, inside: readonly string[]): string {
   const grid = axis.ticks.flatMap((tick) => {
     const top = round(axis.at(tick));
     return [`<line class="grid" x1="${AREA.left}" x2="${AREA.right}" y1="${top}" y2="${top}"/>`, label(shown(tick), AREA.left - 8, axis.at(tick) + 4, 'end')];
@@ -86,7 +96,7 @@ function framed({ title, note, y, names, axis }: { readonly title: string; reado
     return [`<rect x="${round(at)}" y="66" width="12" height="12" rx="2" fill="${colourOf(index)}"/>`, label(name, at + 18, 76, 'start')];
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-labelledby="title" font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-labelledby="title" ${FONT}>`,
     `<title id="title">${escaped(title)}</title>`,
     '<style>text { fill: #57606a } .title { fill: #24292f; font-size: 16px; font-weight: 600 } .grid { stroke: #8c959f; stroke-opacity: .35 }',
     '@media (prefers-color-scheme: dark) { text { fill: #9198a1 } .title { fill: #f0f6fc } }</style>',
@@ -104,7 +114,9 @@ function linear(most: number): Axis {
 }
 
 function logarithmic(least: number, most: number): Axis {
-  const [low, high] = [Math.floor(Math.log10(least)), Math.max(Math.ceil(Math.log10(most)), Math.floor(Math.log10(least)) + 1)];
+  // Some way below the least, so that its bar can be seen.
+  const low = Math.floor(Math.log10(least * 0.7));
+  const high = Math.max(Math.ceil(Math.log10(most)), low + 1);
   const at = (value: number): number => AREA.bottom - ((Math.log10(value) - low) / (high - low)) * (AREA.bottom - AREA.top);
   return { at, ticks: Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index)) };
 }

@@ -4,6 +4,12 @@ import { join } from 'node:path';
 import { barChart, lineChart, type Series } from './chart.ts';
 import { readResults, type CaseResult, type GpuResults } from './results.ts';
 
+const SIDE_BY_SIDE = [
+  { what: 'runs', unit: 'runs/s', title: 'Runs per second, one request at a time' },
+  { what: 'p50', unit: 'ms', title: 'Time of a run, p50' },
+  { what: 'device memory', unit: 'MiB', title: 'Device memory, the process\'s context counted in' },
+] as const;
+
 const folder = process.argv[2];
 if (folder === undefined) {
   process.stderr.write('usage: node dist/test/gpu/bench/draw.js FOLDER\n');
@@ -50,12 +56,6 @@ function coldAndWarm({ measures }: CaseResult, note: string): string {
     series: [{ name: 'first request, p90', values: measures.map(({ value }) => value) }, { name: 'steady, p50', values: measures.map(({ reference = 0 }) => reference) }],
   });
 }
-
-const SIDE_BY_SIDE = [
-  { what: 'runs', unit: 'runs/s', title: 'Runs per second, one request at a time' },
-  { what: 'p50', unit: 'ms', title: 'Time of a run, p50' },
-  { what: 'device memory', unit: 'MiB', title: 'Device memory, the process\'s context counted in' },
-] as const;
 
 function sideBySide({ measures }: CaseResult, { what, unit, title, note }: { readonly what: string; readonly unit: string; readonly title: string; readonly note: string }): string {
   const found = measures.flatMap(({ measure, value }) => {
