@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { formatSidecar, type PlanSidecar } from '../../deploy/engine/sidecar.ts';
-import type { DeviceView, DoctorView } from '../../deploy/admin/view-routes.ts';
+import type { DeviceView, DoctorView, FunctionView } from '../../deploy/admin/view-routes.ts';
 import type { PoolView } from '../../runtime/residency/residency.ts';
 import { FunctionFolders } from '../support/function-folder.ts';
 import { DOUBLE_FLAGS, DOUBLE_FOLDER, DOUBLE_PLUGIN, DoubleScript, doublePlan, doublePlanOf } from '../support/nvidia-double.ts';
@@ -26,13 +26,15 @@ interface Source {
   readonly answer?: readonly number[];
 }
 
-/** It answers what its plan makes of 1 and 2. */
+/** It answers what its plan makes of 1 and 2, in as many rows as the query says. */
 function folderOf(name: string, { plan = doublePlan(), sidecar = {}, model = { path: 'm.plan' }, files = {}, answer = [3, 5] }: Source = {}): string {
   const described = { builtOn: { gpu: 'Pilotlight Double', computeCapability: '9.0', cudaDriver: '13.0' } };
   folders.removeOne(name);
   return folders.write(name, {
     handler: `export default { async fetch(request, env) {
-      const { y } = await env.MODEL.run({ x: { type: 'float32', shape: [1, 2], data: Float32Array.of(1, 2) } }, { signal: request.signal });
+      const rows = Number(new URL(request.url).searchParams.get('rows') ?? 1);
+      const data = Float32Array.from({ length: 2 * rows }, (_, i) => 1 + i % 2);
+      const { y } = await env.MODEL.run({ x: { type: 'float32', shape: [rows, 2], data } }, { signal: request.signal });
       return Response.json([...y.data]);
     } };`,
     manifest: { routes: [`/${name}`], models: { MODEL: model }, warm: [{ request: `GET /${name}`, expect: { json: answer } }] },
@@ -91,6 +93,17 @@ describe('on a host with one GPU', () => {
     assert.deepEqual(await (await host.ask('/bare')).json(), [3, 5]);
     await host.must(['delete', 'bare']);
     assert.equal((await deviceOf(host)).freeBytes, (await deviceOf(host)).budgetBytes);
+  });
+
+  test('fault 38: what is outside the profile of a plan is 400 with the allowed range, and inside it all is right', TIME, async () => {
+    await host.deploy(folderOf('ranged'));
+    assert.deepEqual(await (await host.ask('/ranged?rows=2')).json(), [3, 5, 3, 5]);
+    assert.equal((await (await host.ask('/ranged?rows=64')).json() as readonly number[]).length, 128);
+    const refused = await host.ask('/ranged?rows=65');
+    const { code, detail } = await refused.json() as { readonly code: string; readonly detail: string };
+    assert.deepEqual([refused.status, code], [400, 'BAD_TENSOR'], detail);
+    assert.match(detail, /65.*1.*64/);
+    await host.must(['delete', 'ranged']);
   });
 
   const other = doublePlan(['# of another build']);
@@ -176,6 +189,43 @@ test('of several GPUs a plan goes to the one that it is for, others are spread, 
     assert.match(err, /BAD_MODEL.*compute capability 9\.0, and gpu:0 \(Pilotlight Double\) has 7\.5; .*when\.computeCapability, device/s);
   } finally {
     await host.close();
+    script.remove();
+  }
+});
+
+test('fault 5: after a restart with another GPU or library a function does not serve and says why, others do, and it is back with the old one', TIME, async () => {
+  const script = new DoubleScript();
+  const first = await RealHost.start({ flags: DOUBLE_FLAGS, env: script.env });
+  const restarted = async (settings: string): Promise<RealHost> => {
+    const other = new DoubleScript(settings);
+    after(() => other.remove());
+    return RealHost.start({ flags: DOUBLE_FLAGS, env: other.env, store: first.store });
+  };
+  const end = async (host: RealHost): Promise<void> => {
+    host.kill('SIGTERM');
+    await host.ended;
+  };
+  try {
+    await first.deploy(folderOf('there'));
+    await first.deploy(folders.write('plain'));
+    await end(first);
+    for (const [settings, message] of [
+      ['compute=8.6', /there's model MODEL: m\.plan was built on .* 9\.0, and gpu:0 \(Pilotlight Double\) has 8\.6/],
+      ['tensorrt=10.16.1.11', /there's model MODEL: m\.plan was built by TensorRT 10\.6\.0\.26, and this host has 10\.16\.1/],
+    ] as const) {
+      const host = await restarted(settings);
+      const asked = await host.ask('/there');
+      const { functions } = await host.view<{ functions: readonly FunctionView[] }>('/v1/functions');
+      // One that cannot be started is told in the view; where nobody used it lately it is not started before the first request, which is told.
+      assert.match(`${functions.find(({ name }) => name === 'there')?.reason} ${await asked.text()}`, message);
+      assert.deepEqual([(await host.ask('/plain')).status, asked.ok], [200, false]);
+      await end(host);
+    }
+    const back = await restarted('');
+    assert.deepEqual(await (await back.ask('/there')).json(), [3, 5]);
+    await back.close();
+  } finally {
+    await first.close();
     script.remove();
   }
 });
