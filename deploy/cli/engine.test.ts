@@ -91,7 +91,7 @@ describe('engine build', () => {
     folder.ask(scaled());
     const { code, err } = await run(['build', 'model.onnx', '--shapes', 'x:1x4..16x', '--fp16']);
     assert.equal(code, 1);
-    assert.match(err, /has no float16 tensor.*\(docs\/how-to\/build-engines\.md has the recipe\)/);
+    assert.match(err, /BAD_REQUEST: .*has no float16 tensor.*\(deploy\/recipes\/to_fp16\.py does that, docs\/how-to\/convert-models\.md tells how\)/);
   });
 
   test('a glob that matches nothing is named', async () => {

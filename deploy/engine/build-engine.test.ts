@@ -9,7 +9,7 @@ import { after, beforeEach, describe, test } from 'node:test';
 import { NativeEngine } from '../../runtime/engine/native-engine.ts';
 import type { ErrorCode, PilotlightError } from '../../runtime/errors.ts';
 import { BuildFolder, halved, rows, scaled, summed } from '../../test/support/engine-builds.ts';
-import { DOUBLE_FOLDER } from '../../test/support/nvidia-double.ts';
+import { DOUBLE_FOLDER, doublePlanOf } from '../../test/support/nvidia-double.ts';
 import { buildEngine, inspectPlan, type EngineAsk } from './build-engine.ts';
 import type { BuilderPlace } from './builder-process.ts';
 import { BUILDER_FILE } from './builder-process.ts';
@@ -241,4 +241,10 @@ test('an inspection tells tensors, profiles and layers of a plan that nothing el
   const { engine, layers } = await inspectPlan(folder.at('model.plan'), folder.place(), folder.listener, 'refused');
   assert.deepEqual(engine.tensors.map(({ name, isInput, type }) => [name, isInput, type]), [['x', true, 'float32'], ['y', false, 'float32']]);
   assert.deepEqual(layers, [{ name: 'Mul0+Add1+Mul2', kind: 'PointWise', type: 'float32', bytes: 12, from: ['Mul0', 'Add1', 'Mul2'] }]);
+});
+
+test('an inspection tells the values that a shape tensor may hold', async () => {
+  writeFileSync(folder.at('filled.plan'), doublePlanOf(['input size int64 2 host', 'profile 0 size 1,2 3,4 5,6', 'output y float32 -1x-1 fill size 1']));
+  const { engine } = await inspectPlan(folder.at('filled.plan'), folder.place(), folder.listener, 'refused');
+  assert.deepEqual(engine.tensors[0], { name: 'size', isInput: true, isShape: true, type: 'int64', shape: [2], profiles: [{ min: [1, 2], opt: [3, 4], max: [5, 6] }] });
 });

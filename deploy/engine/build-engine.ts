@@ -18,7 +18,7 @@ import { runPlan, writeSamples } from './run-plan.ts';
 import { digestSamples, type Sample } from './samples.ts';
 import { sha256Of } from './sha256-of.ts';
 import { shapeArguments, type ShapeRange } from './shapes.ts';
-import { SIDECAR_FORMAT, formatSidecar, sidecarPathOf, type PlanComparison, type PlanSidecar } from './sidecar.ts';
+import { SIDECAR_FORMAT, formatSidecar, sidecarPathOf, type PlanComparison, type PlanProfile, type PlanSidecar } from './sidecar.ts';
 
 /** In the order of TensorRT's HardwareCompatibilityLevel; the words of the sidecar stand beside those of the command. */
 export const COMPATIBILITY_LEVELS = { none: 'none', 'ampere-plus': 'ampere+', 'same-compute-capability': 'same-compute-capability' } as const;
@@ -204,7 +204,10 @@ export function describeDifferences(differences: PlanComparison['largestDifferen
 function randomSamples(inputs: readonly EngineTensor[]): readonly Sample[] {
   return (['opt', 'min'] as const).map((which, seed) => ({
     name: `random inputs ${seed + 1}`,
-    inputs: randomInputs(inputs.map(({ name, type, shape, profiles }) => ({ name, type: type as ElementType, shape: profiles[0]?.[which] ?? shape })), seed + 1),
+    inputs: randomInputs(inputs.map(({ name, type, shape, isShape, profiles }) => {
+      const told = profiles[0]?.[which];
+      return { name, type: type as ElementType, shape: isShape ? shape : told ?? shape, ...(isShape && told !== undefined ? { values: told } : {}) };
+    }), seed + 1),
   }));
 }
 
@@ -231,10 +234,7 @@ async function describe(ask: EngineAsk, fresh: string, { library, device, engine
     source: { file: basename(ask.model), sha256: await sha256Of(ask.model) },
     inputs: (inputs ?? []).map(specOf),
     outputs: (outputs ?? []).map(specOf),
-    profiles: Array.from({ length: engine.profiles }, (_, profile) => Object.fromEntries((inputs ?? []).flatMap(({ name, shape, profiles }) => {
-      const range = profiles[profile];
-      return range === undefined || !shape.includes(-1) ? [] : [[name, range] as const];
-    }))),
+    profiles: Array.from({ length: engine.profiles }, (_, profile) => profileOf(inputs ?? [], profile)),
     plugins: [...new Map(layers.flatMap(({ plugins }) => plugins).map((plugin) => [JSON.stringify(plugin), plugin])).values()],
     layers: { count: engine.layers, byType: countTypes(fused), before: layers.map(beforeOf), after: fused },
     options: {
@@ -245,6 +245,14 @@ async function describe(ask: EngineAsk, fresh: string, { library, device, engine
     },
     ...(comparison === undefined ? {} : { comparison }),
   };
+}
+
+function profileOf(inputs: readonly EngineTensor[], profile: number): PlanProfile {
+  return Object.fromEntries(inputs.flatMap(({ name, shape, isShape, profiles }) => {
+    const range = profiles[profile];
+    if (range === undefined || !(isShape || shape.includes(-1))) return [];
+    return [[name, isShape ? { ...range, of: 'values' as const } : range] as const];
+  }));
 }
 
 function specOf({ name, type, shape }: EngineTensor): TensorSpec {

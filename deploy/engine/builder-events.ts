@@ -69,7 +69,7 @@ export interface PhaseEvent {
 
 export interface EngineTensor extends NetworkTensor {
   readonly isInput: boolean;
-  /** Of an input. */
+  /** Of an input: sizes, or the values of one whose values decide shapes. */
   readonly profiles: readonly { readonly min: readonly number[]; readonly opt: readonly number[]; readonly max: readonly number[] }[];
 }
 

@@ -5,6 +5,8 @@ export interface InputShape {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
+  /** Whole numbers that it must hold, because shapes go by them. */
+  readonly values?: readonly number[];
 }
 
 /** Whole numbers are mostly 1, sometimes 0: they may be places in a table, or a mask. */
@@ -12,10 +14,10 @@ const ONE_IN = 8;
 
 /** `seed` tells sets apart. */
 export function randomInputs(inputs: readonly InputShape[], seed: number): Readonly<Record<string, Tensor>> {
-  return Object.fromEntries(inputs.map(({ name, type, shape }, index) => {
+  return Object.fromEntries(inputs.map(({ name, type, shape, values }, index) => {
     const next = generator(seed * 1009 + index);
     const count = shape.reduce((product, size) => product * size, 1);
-    return [name, { type, shape, data: dataOf(type, count, next) }];
+    return [name, { type, shape, data: values === undefined ? dataOf(type, count, next) : type === 'int64' ? BigInt64Array.from(values, BigInt) : Int32Array.from(values) }];
   }));
 }
 

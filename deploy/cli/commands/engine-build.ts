@@ -123,9 +123,10 @@ function showLayers(layers: readonly LayerDifference[], { options, terminal }: W
 }
 
 /** Where to make what the model lacks. */
-function withRecipe(error: unknown, { fp16, bf16 }: EngineBuildOptions): unknown {
-  if (!(error instanceof PilotlightError) || !/has no (b?float16) tensor/.test(error.message) || (fp16 !== true && bf16 !== true)) return error;
-  return new PilotlightError('BAD_MODEL', `${error.message} (docs/how-to/build-engines.md has the recipe)`, { cause: error });
+function withRecipe(error: unknown, { fp16 }: EngineBuildOptions): unknown {
+  if (!(error instanceof PilotlightError) || !/has no b?float16 tensor/.test(error.message)) return error;
+  const recipe = fp16 === true ? 'deploy/recipes/to_fp16.py does that, ' : '';
+  return new PilotlightError(error.code, `${error.message} (${recipe}docs/how-to/convert-models.md tells how)`, { cause: error });
 }
 
 function size(text: string): number {

@@ -13,6 +13,18 @@ std::vector<int64_t> Axes(const trt::Dims& dims) {
   return dims.rank <= 0 ? std::vector<int64_t>() : std::vector<int64_t>(dims.axes, dims.axes + (dims.rank < 8 ? dims.rank : 8));
 }
 
+// What a shape tensor may hold in a profile; null pointer: nothing is told. TensorRT 10 tells in 32 bits.
+std::vector<int64_t> ProfileValues(const Library& library, const trt::Slots& shared, void* engine, const char* name, int32_t profile, trt::Selector selector) {
+  const void* const values = trt::CallSlot<const void*, const char*, int32_t, trt::Selector>(engine, shared.engine.profile_values, name, profile, selector);
+  const trt::Dims dims = trt::CallSlot<trt::Dims, const char*>(engine, shared.engine.tensor_shape, name);
+  const int64_t count = dims.rank == 0 ? 1 : dims.rank == 1 ? dims.axes[0] : 0;
+  std::vector<int64_t> all;
+  for (int64_t i = 0; values != nullptr && i < count; ++i) {
+    all.push_back(library.major == 10 ? static_cast<const int32_t*>(values)[i] : static_cast<const int64_t*>(values)[i]);
+  }
+  return all;
+}
+
 void TellEngine(const Library& library, const trt::Slots& shared, void* engine) {
   const auto& slots = shared.engine;
   const int32_t profiles = trt::CallSlot<int32_t>(engine, library.slots.engine.profile_count);
@@ -26,8 +38,11 @@ void TellEngine(const Library& library, const trt::Slots& shared, void* engine) 
     tensor.Text("name", name).Flag("isInput", is_input).Flag("isShape", is_host).Text("type", TypeName(trt::CallSlot<trt::DataType, const char*>(engine, slots.tensor_type, name)));
     tensor.Integers("shape", Axes(trt::CallSlot<trt::Dims, const char*>(engine, slots.tensor_shape, name)));
     std::vector<Json> ranges;
-    for (int32_t profile = 0; is_input && !is_host && profile < profiles; ++profile) {
-      const auto of = [&](trt::Selector selector) { return Axes(trt::CallSlot<trt::Dims, const char*, int32_t, trt::Selector>(engine, slots.profile_shape, name, profile, selector)); };
+    for (int32_t profile = 0; is_input && profile < profiles; ++profile) {
+      const auto of = [&](trt::Selector selector) {
+        if (is_host) return ProfileValues(library, shared, engine, name, profile, selector);
+        return Axes(trt::CallSlot<trt::Dims, const char*, int32_t, trt::Selector>(engine, slots.profile_shape, name, profile, selector));
+      };
       ranges.push_back(Json().Integers("min", of(trt::Selector::kMin)).Integers("opt", of(trt::Selector::kOpt)).Integers("max", of(trt::Selector::kMax)));
     }
     tensors.push_back(tensor.Objects("profiles", ranges));
