@@ -51,6 +51,8 @@ export class BuildProgress implements EngineListener {
       case 'warning': return this.#warn(event.detail);
       case 'phase': return this.#phase(event);
       case 'calibration': return this.#note(`calibrating with sample ${event.sample} of ${event.samples}`, event.sample === 1);
+      case 'log': return this.#log(event.detail);
+      case 'call': return this.#log(`> ${event.detail}`);
       case 'calibration-cache': return this.#show('progress', event.detail);
       case 'device': this.#detail = event.name; break;
       case 'library': this.#detail = `TensorRT ${event.version}`; break;
@@ -73,6 +75,11 @@ export class BuildProgress implements EngineListener {
   /** In a log only what is a line's worth. */
   #note(detail: string, isLoggable: boolean): void {
     if (this.#terminal.isLive || isLoggable) this.#show('progress', detail);
+  }
+
+  /** Comes only when it was asked for. */
+  #log(text: string): void {
+    this.#terminal.err(`${this.#terminal.isLive ? '\r\u001b[K' : ''}${this.#terminal.paint.faint(text)}\n`);
   }
 
   #warn(text: string): void {

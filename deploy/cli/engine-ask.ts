@@ -33,6 +33,7 @@ export interface EngineBuildOptions {
   readonly device: number;
   readonly config?: string;
   readonly json?: boolean;
+  readonly verbose?: boolean;
 }
 
 /** A comparison needs few: calibration samples beyond these tell nothing new about the plan. */

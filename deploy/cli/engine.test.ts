@@ -37,6 +37,14 @@ describe('engine build', () => {
     for (const step of ['build', 'inspect', 'compare', 'write']) assert.match(err, new RegExp(`^model\\.onnx: ${step}: `, 'm'));
   });
 
+  test('with --verbose tells each call before it is made, so that a crash has a place', async () => {
+    folder.ask(scaled());
+    const { code, err } = await run(['build', 'model.onnx', '-o', 'other.plan', '--shapes', 'x:1x4..2x..16x', '--verbose']);
+    assert.equal(code, 0, err);
+    assert.match(err, /^> createInferBuilder\n> createNetworkV2\n> createBuilderConfig\n> parse\n/m);
+    assert.ok(readdirSync(folder.path).includes('other.plan'));
+  });
+
   test('compares on samples where there are some, one file of NumPy or of JSON each', async () => {
     folder.ask(scaled());
     writeSamples(3);

@@ -79,6 +79,12 @@ describe('a build', () => {
     await refuses(folder.ask(scaled(), { ranges: ['x:1x2x4'] }), 'BAD_REQUEST', /1x2x4 has 3 axes/);
   });
 
+  test('tells names as they are, whatever characters they have', async () => {
+    const name = 'a "name"\n\\ of ü \u0001';
+    await build(folder.ask(scaled([{ op: 'Mul', inputs: ['x', 'two'], outputs: [name] }, { op: 'Add', inputs: [name, 'one'], outputs: ['y'] }])));
+    assert.ok(folder.events.some((event) => event.event === 'layer' && event.outputs.some((output) => output.name === name)));
+  });
+
   test('tells where the parser failed, and what it says', async () => {
     const unknown = scaled([{ op: 'Mul', inputs: ['x', 'two'], outputs: ['d'] }, { op: 'Tan', inputs: ['d'], outputs: ['y'] }]);
     await refuses(folder.ask(unknown), 'BAD_MODEL', /node 1 "Tan1" \(Tan\): Plugin not found.* \(onnxOpImporters\.cpp:6000\)/);

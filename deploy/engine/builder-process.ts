@@ -28,6 +28,8 @@ export interface BuilderPlace {
   /** Where builds of one GPU wait for each other. */
   readonly lockFolder: string;
   readonly signal: AbortSignal;
+  /** Whether to tell all that TensorRT says, and each call before it is made. */
+  readonly log?: 'all';
 }
 
 export interface BuilderAsk {
@@ -84,11 +86,11 @@ function failureOf({ code, message }: FailedEvent): PilotlightError {
   return code === BAD_INPUT ? new PilotlightError('BAD_REQUEST', message) : nativeError(code, message);
 }
 
-function placeOptions(verb: BuilderAsk['verb'], { library, driver, plugins, device, lockFolder }: BuilderPlace): string[] {
+function placeOptions(verb: BuilderAsk['verb'], { library, driver, plugins, device, lockFolder, log }: BuilderPlace): string[] {
   return [
     '--watch-stdin', '--device', String(device), ...(library === undefined ? [] : ['--library', library]),
     ...(driver === undefined ? [] : ['--driver', driver]),
-    ...plugins.flatMap((plugin) => ['--plugin', plugin]), ...(verb === 'build' ? ['--lock-folder', lockFolder] : []),
+    ...plugins.flatMap((plugin) => ['--plugin', plugin]), ...(verb === 'build' ? ['--lock-folder', lockFolder] : []), ...(log === 'all' ? ['--verbose'] : []),
   ];
 }
 

@@ -32,7 +32,7 @@ export function addEngineBuild(engine: Command, terminal: Terminal): void {
       'with a file that says what it is (PLAN.json). It computes in the types of the model: bring FP16 or BF16, or the Q/DQ\n' +
       'nodes of INT8, in the ONNX. On TensorRT 10 --int8 chooses scales by itself, from real inputs.')
     .argument('<model>', 'ONNX file')
-    .option('--out <file>', 'where the plan goes (default: the model\'s place, with .plan)')
+    .option('-o, --out <file>', 'where the plan goes (default: the model\'s place, with .plan)')
     .option('--shapes <range>', 'INPUT:MIN..OPT..MAX of a dynamic input; may be given again, for the same input for another profile', collect)
     .option('--fp16', 'refuse a model that has no FP16 tensors')
     .option('--bf16', 'refuse a model that has no BF16 tensors')
@@ -53,6 +53,7 @@ export function addEngineBuild(engine: Command, terminal: Terminal): void {
     .option('--device <gpu>', 'gpu:N', gpu, 0)
     .option('--config <file>', 'settings file, for the libraries that it names')
     .option('--json', 'print JSON')
+    .option('--verbose', 'print all that TensorRT says, and each of its calls before it is made')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, options: EngineBuildOptions) => {
       const config = clientConfig(options, terminal);
@@ -60,7 +61,7 @@ export function addEngineBuild(engine: Command, terminal: Terminal): void {
       const ask = await askOf(model, options, terminal.folder, reference);
       const place: BuilderPlace = {
         env: terminal.env, device: options.device, lockFolder: tmpdir(), signal: terminal.interrupted(),
-        ...librariesOf(config),
+        ...librariesOf(config), ...(options.verbose === true ? { log: 'all' } : {}),
       };
       using progress = new Progress(terminal, formatPath(ask.model, terminal.folder));
       const shown = new BuildProgress(progress, terminal);
