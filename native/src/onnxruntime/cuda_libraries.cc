@@ -14,26 +14,31 @@ namespace {
 
 // Opened by name when the first convolution asks for it, so no file says that it is needed.
 constexpr char kCudnn[] = "libcudnn.so.9";
-// Opened by name too, by few operators and by cuDNN: they may be missing.
-constexpr const char* kOptional[] = {"libcufft.so.11", "libcufft.so.12", "libnvrtc.so.12", "libnvrtc.so.13"};
+// Opened by name too, by few operators and by cuDNN, whatever their versions: they may be missing.
+constexpr const char* kOptional[] = {"libcufft.so.", "libnvrtc-builtins.so.", "libnvrtc.so."};
 constexpr char kDriver[] = "libcuda.so.1";
 
 bool IsNvidias(const std::string& name) { return name.rfind("libcu", 0) == 0 || name.rfind("libnv", 0) == 0; }
+
+// In order: what a folder lists first is chance.
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  if (DIR* listing = opendir(folder.c_str())) {
+    while (const dirent* entry = readdir(listing)) {
+      if (entry->d_name[0] != '.') names.push_back(entry->d_name);
+    }
+    closedir(listing);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 // `folder` itself, and `folder/PART/lib`.
 std::vector<std::string> WithParts(const std::vector<std::string>& folders) {
   std::vector<std::string> all;
   for (const std::string& folder : folders) {
     all.push_back(folder);
-    std::vector<std::string> parts;
-    if (DIR* listing = opendir(folder.c_str())) {
-      while (const dirent* entry = readdir(listing)) {
-        if (entry->d_name[0] != '.') parts.push_back(folder + "/" + entry->d_name + "/lib");
-      }
-      closedir(listing);
-    }
-    std::sort(parts.begin(), parts.end());  // what a folder lists first is chance
-    all.insert(all.end(), parts.begin(), parts.end());
+    for (const std::string& part : NamesIn(folder)) all.push_back(folder + "/" + part + "/lib");
   }
   return all;
 }
@@ -53,8 +58,12 @@ class Opening {
     if (!file.empty() && reason != nullptr) missing_.back() += std::string(" (") + reason + ")";
   }
 
-  void OpenIfFound(const std::string& name) {
-    if (!Find(name).empty()) Open(name);
+  void OpenAllNamed(const std::string& beginning) const {
+    for (const std::string& place : places_) {
+      for (const std::string& name : NamesIn(place)) {
+        if (name.rfind(beginning, 0) == 0) dlopen((place + "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL);
+      }
+    }
   }
 
   void OpenNeeded(const std::string& file) {
@@ -91,8 +100,10 @@ Status OpenCudaLibraries(const std::string& provider, const std::vector<std::str
   Opening opening(folders);
   opening.OpenNeeded(provider);
   opening.Open(kCudnn);
-  for (const char* name : kOptional) opening.OpenIfFound(name);
-  if (opening.missing().empty()) return Status::Ok();
+  if (opening.missing().empty()) {
+    for (const char* beginning : kOptional) opening.OpenAllNamed(beginning);
+    return Status::Ok();
+  }
   return Status::Error(Code::kMissingLibrary, "its CUDA provider needs " + Join(opening.missing()) + ": the loader does not find them"
     + (folders.empty() ? "" : ", and they are not in " + Join(folders)) + "; set cudaLibraries to the folders that hold them "
     "(`pip install 'onnxruntime-gpu[cuda,cudnn]'` brings all but NVIDIA's driver)");
