@@ -84,7 +84,7 @@ class TensorRtPool {
   }
 
   Status Unload() {
-    while (Registry::Get().Retire(options.key) != Retired::kRetired) std::this_thread::yield();
+    while (Registry::Get().Retire(options.key) == Retired::kBusy) std::this_thread::yield();
     std::promise<Status> unloaded;
     Registry::Get().Unload(options.key, [&](Status status) { unloaded.set_value(std::move(status)); });
     is_loaded_ = false;

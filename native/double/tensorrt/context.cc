@@ -120,7 +120,11 @@ int32_t InferShapes(Context* context, int32_t most, const char** names) {
     if (missing < most) names[missing] = input.name.c_str();
     ++missing;
   }
-  return missing;
+  if (missing > 0) return missing;
+  const std::string objection = context->ObjectionToValues();
+  if (objection.empty()) return 0;
+  context->Log("inferShapes: " + objection);
+  return -1;
 }
 
 bool SetOutputAllocator(Context* context, const char* name, void* allocator) {
@@ -220,6 +224,21 @@ bool Context::ShapeOf(const OutputText& output, Dims* dims) const {
     --dims->rank;
   }
   return true;
+}
+
+std::string Context::ObjectionToValues() const {
+  for (const InputText& input : engine->plan.inputs) {
+    const auto range = input.profiles.find(profile);
+    if (!input.is_host || range == input.profiles.end()) continue;
+    const std::vector<int64_t> values = ValuesOf(input);
+    for (size_t at = 0; at < values.size() && at < range->second.values[0].size(); ++at) {
+      const int64_t least = range->second.values[0][at], most = range->second.values[2][at];
+      if (least <= values[at] && values[at] <= most) continue;
+      return "Error Code 3: API Usage Error (Parameter check failed, condition: satisfyProfile. Value " + std::to_string(values[at]) + " of shape tensor " + input.name +
+             " is not in the range of profile " + std::to_string(profile) + ": " + std::to_string(least) + ".." + std::to_string(most) + ".)";
+    }
+  }
+  return "";
 }
 
 std::vector<int64_t> Context::ValuesOf(const InputText& shape_tensor) const {

@@ -13,6 +13,7 @@ namespace {
 // Of IGpuAllocator's own table.
 constexpr int kAllocate = 4, kFree = 6, kAllocateAsync = 7, kFreeAsync = 8;
 constexpr uint64_t kAlignment = 256;
+constexpr int32_t kPackedFormat = 3;  // kCHW4
 
 void DestroyEngine(Object* object) {
   auto* const engine = static_cast<Engine*>(object->implementation);
@@ -61,7 +62,10 @@ trt::IoMode Mode(Engine* engine, const char* name) {
 
 int32_t ElementBytes(Engine* engine, const char* name) { return static_cast<int32_t>(BytesOf(Type(engine, name), 1)); }
 
-int32_t Format(Engine*, const char*) { return trt::kFormatLinear; }
+int32_t Format(Engine* engine, const char* name) {
+  const InputText* input = engine->Input(name);
+  return input != nullptr && input->is_packed ? kPackedFormat : trt::kFormatLinear;
+}
 
 Dims ProfileShape(Engine* engine, const char* name, int32_t profile, trt::Selector select) {
   const InputText* input = engine->Input(name);

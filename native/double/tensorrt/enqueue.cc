@@ -64,6 +64,8 @@ std::string TakeSnapshot(const Context& context, Snapshot* snapshot) {
       "profileObliviousIndex). Neither address or allocator is set for output tensor " + output.name + ". Call setOutputTensorAddress, setTensorAddress or setOutputAllocator before enqueue/execute.");
     snapshot->outputs.push_back(std::move(place));
   }
+  const std::string objection = context.ObjectionToValues();
+  if (!objection.empty()) return "enqueueV3: " + objection;
   const int64_t scratch = context.engine->ScratchOf(context.profile);
   if (scratch > context.scratch_bytes || (scratch > 0 && context.scratch == 0)) {
     return usage("mDeviceMemory. The context needs " + std::to_string(scratch) + " bytes of device memory, and has " + std::to_string(context.scratch_bytes) + ".");

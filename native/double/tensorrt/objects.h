@@ -93,6 +93,7 @@ struct Context {
   // False until all that decides it is known.
   bool ShapeOf(const OutputText& output, Dims* dims) const;
   bool ShapeOf(const InputText& input, Dims* dims) const;
+  std::string ObjectionToValues() const;  // of shape tensors; "" for none
   std::vector<int64_t> ValuesOf(const InputText& shape_tensor) const;
 };
 

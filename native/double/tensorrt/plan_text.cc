@@ -103,6 +103,7 @@ class Reader {
     input.type = Type(2);
     input.shape = DimsOf(Word(3));
     input.is_host = words_.size() > 4 && words_[4] == "host";
+    input.is_packed = words_.size() > 4 && words_[4] == "packed";
     for (Dims& dims : input.profiles[0].select) dims = input.shape;
     plan_.inputs.push_back(std::move(input));
   }

@@ -13,8 +13,9 @@
 //   plugin NAME                          needs a creator of that name
 //   compatibility 1                      its hardware compatibility level
 //   layer NAME KIND TYPE WEIGHTS FROM... what the inspector tells of a layer; WEIGHTS: how many; FROM: layers of the model
-//   input NAME TYPE SHAPE [host]         TYPE as tensors name theirs (float32, float16, bfloat16, int8, uint8, int32, int64, bool,
-//                                        fp8, int4), SHAPE as 1x3x-1 or `scalar`; host: a shape tensor
+//   input NAME TYPE SHAPE [host|packed]  TYPE as tensors name theirs (float32, float16, bfloat16, int8, uint8, int32, int64, bool,
+//                                        fp8, int4), SHAPE as 1x3x-1 or `scalar`; host: a shape tensor;
+//                                        packed: not one value after the other
 //   profile N NAME MIN OPT MAX           of an input of a shape with -1; of a shape tensor: its values, as 1,3,5
 //   output NAME TYPE SHAPE KIND INPUTS NUMBERS
 //     affine X [a b]                     x * a + b (1 and 0), in the shape of X
@@ -40,7 +41,7 @@ struct InputText {
   std::string name;
   DataType type = DataType::kFloat;
   Dims shape;
-  bool is_host = false;
+  bool is_host = false, is_packed = false;
   struct Range {
     Dims select[3];                   // min, opt, max
     std::vector<int64_t> values[3];   // of a shape tensor

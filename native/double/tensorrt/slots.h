@@ -19,7 +19,8 @@ namespace engine_slot {
 constexpr int kFormat = Slot(26, 22);
 constexpr int kCreateInspector = Slot(18, 14);
 constexpr int kLayers = 3, kCreateContext = 5, kName = Slot(9, 7), kProfiles = Slot(10, 8), kShape = Slot(19, 15), kType = Slot(20, 16), kLocation = Slot(21, 17),
-              kIsShapeInference = Slot(22, 18), kMode = Slot(23, 19), kElementBytes = Slot(24, 20), kProfileShape = Slot(29, 25), kTensors = Slot(30, 26), kTensorName = Slot(31, 27),
+              kIsShapeInference = Slot(22, 18), kMode = Slot(23, 19), kElementBytes = Slot(24, 20),
+              kFormat = Slot(26, 22), kProfileShape = Slot(29, 25), kTensors = Slot(30, 26), kTensorName = Slot(31, 27),
               kHardwareCompatibility = Slot(32, 28), kAuxStreams = Slot(33, 29), kStreamableWeights = Slot(46, 38), kScratch = Slot(52, 44), kScratchOfProfile = Slot(53, 45),
               kProfileValues32 = Slot(11, -1), kProfileValues = Slot(54, 46), kStat = Slot(57, 49), kAliasedInput = Slot(58, 50);
 }

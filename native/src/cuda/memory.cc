@@ -30,8 +30,9 @@ DevicePtr MemoryPool::Allocate(size_t bytes, Stream* stream) {
   DevicePtr address = 0;
   Stream* const on = stream != nullptr ? stream : stream_;
   if (driver().MemAllocFromPoolAsync(&address, bytes, pool_, on) != kSuccess) return 0;
-  if (stream == nullptr && driver().StreamSynchronize(stream_) != kSuccess) return 0;
-  return address;
+  if (stream != nullptr || driver().StreamSynchronize(stream_) == kSuccess) return address;
+  Free(address, stream_);
+  return 0;
 }
 
 void MemoryPool::Free(DevicePtr memory, Stream* stream) { driver().MemFreeAsync(memory, stream != nullptr ? stream : stream_); }
