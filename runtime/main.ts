@@ -20,6 +20,7 @@ import { connectionsMax } from './ingress/connections-max.ts';
 import { DataPlaneThreads } from './ingress/data-plane.ts';
 import { namesByUse, startOrder } from './isolates/start-order.ts';
 import type { TakenVariant } from './records.ts';
+import { watchDevices } from './residency/device-watch.ts';
 import { LastUsed, readLastUsed } from './residency/last-used.ts';
 import { loadOrder } from './residency/load-order.ts';
 import { PlacementBook } from './residency/placement-book.ts';
@@ -100,6 +101,16 @@ async function run(config: Config, descriptors: HostDescriptors): Promise<void> 
     ready: () => (waitsFor === undefined ? { ok: true } : { ok: false, reason: waitsFor }),
     metrics: () => telemetry.openMetrics(),
     traces: { recent: (countMax) => telemetry.recentTraces(countMax), find: (requestId) => telemetry.findTrace(requestId) },
+  });
+  watchDevices({
+    clock: realClock, lost: () => engine.lostDevices(),
+    onLost: ({ device, reason }) => {
+      log.error({ device, reason }, 'device.lost');
+      if (waitsFor === 'stopping') return;
+      waitsFor = `the device ${device} is lost, and the host is being restarted`;
+      dataPlane.announce('failing');
+    },
+    giveUp: (reason) => link.giveUp(reason),
   });
   let admin: AdminServer | undefined;
   const lastUsed = new LastUsed(lastUsedFile);

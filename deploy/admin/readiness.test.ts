@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readinessOf, type Readiness, type ReadinessSnapshot } from './readiness.ts';
 
-const WELL: ReadinessSnapshot = { serving: 1, notRestored: [], notStarted: [], troubles: [] };
+const WELL: ReadinessSnapshot = { serving: 1, notRestored: [], lost: [], notStarted: [], troubles: [] };
 const lost = { label: 'digits@1', error: { code: 'BAD_BUNDLE', message: 'its manifest is damaged' } } as const;
 
 const CASES: readonly (readonly [what: string, snapshot: Partial<ReadinessSnapshot>, told: Readiness])[] = [
@@ -12,6 +12,8 @@ const CASES: readonly (readonly [what: string, snapshot: Partial<ReadinessSnapsh
     { ready: false, reason: 'digits@1 could not be started again (BAD_BUNDLE: its manifest is damaged); deploy it again' }],
   ['a split without one of its versions is, and says so', { notRestored: [lost] },
     { ready: true, reason: 'digits@1 could not be started again (BAD_BUNDLE: its manifest is damaged); deploy it again; the others have its share' }],
+  ['fault 36: one whose GPU is gone is not, until the next restart', { lost: [{ code: 'DEVICE_LOST', message: 'the GPU is gone' }] },
+    { ready: false, reason: 'DEVICE_LOST: the GPU is gone' }],
   ['one whose isolates cannot start is not, until their back-off ends', { notStarted: [{ error: { code: 'LOAD_FAILED', message: 'the import threw' }, retryInMs: 1001 }] },
     { ready: false, reason: 'the import threw', retryInS: 2 }],
   ['one whose model failed to load is not, and the longest wait counts',

@@ -18,15 +18,18 @@ export interface ReadinessSnapshot {
   readonly serving: number;
   /** Versions that the last restart could not bring back. */
   readonly notRestored: readonly { readonly label: string; readonly error: ErrorPlain | undefined }[];
+  /** Of versions that the routes lead to: what they answer with instead, until the next restart. */
+  readonly lost: readonly ErrorPlain[];
   /** No isolate of these versions runs, and the last start failed. */
   readonly notStarted: readonly { readonly error: ErrorPlain; readonly retryInMs: number }[];
   /** Of pools that its versions declare. */
   readonly troubles: readonly PoolTrouble[];
 }
 
-export function readinessOf({ refusal, serving, notRestored, notStarted, troubles }: ReadinessSnapshot): Readiness {
+export function readinessOf({ refusal, serving, notRestored, lost, notStarted, troubles }: ReadinessSnapshot): Readiness {
   if (refusal !== undefined) return { ready: false, reason: refusal.message };
   if (serving === 0) return { ready: false, reason: describeNotRestored(notRestored) };
+  if (lost[0] !== undefined) return { ready: false, reason: `${lost[0].code}: ${lost[0].message}` };
   const [failed] = [...notStarted.map(({ error, retryInMs }) => ({ message: error.message, retryInMs })), ...troubles].sort(byWait);
   if (failed !== undefined) {
     const { message, retryInMs } = failed;

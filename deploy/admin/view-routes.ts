@@ -180,6 +180,7 @@ async function functionView({ store, dataPlane, rollout }: ViewRoutesOptions, na
     ...readinessOf({
       refusal, serving: serving.length,
       notRestored: shares.filter((share) => !serves(share)).map(({ version, label }) => ({ label, error: rollout.notRestored(name, version) })),
+      lost: shares.filter(serves).flatMap(({ version }) => rollout.notRestored(name, version) ?? []),
       notStarted: running.flatMap(({ failure }) => (failure === undefined ? [] : [failure])),
       troubles: pools.flatMap(({ functions, trouble }) => (trouble !== undefined && functions.some((id) => ids.includes(id)) ? [trouble] : [])),
     }),

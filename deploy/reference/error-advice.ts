@@ -188,9 +188,11 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     what: 'Try again, after `Retry-After` where it is given: another version or host answers.',
   },
   DEVICE_LOST: {
-    audience: 'nobody yet',
-    when: 'A GPU stopped answering. No GPU backend is part of this release.',
-    what: 'Try again: the host restarts.',
+    audience: 'caller',
+    when: 'A GPU failed in a way that only a new process gets over (an illegal address in a kernel, for example), or it is not there any more since the host restarted. ' +
+      'What ran or waited on it is answered so, and the host is restarted by its supervisor.',
+    what: 'Try again, after `Retry-After` where it is given: the host restarts. If it stays: the log names the device and the reason (`device.lost`); `pilotlight doctor` tells which ' +
+      'devices the host has.',
   },
   RESTARTING: {
     audience: 'caller',

@@ -41,6 +41,12 @@ export function chooseVariant(model: ModelFiles & { readonly device: WantedDevic
   return chosen === undefined ? { passed } : { chosen, passed };
 }
 
+/** Whether it asks for a GPU and there is none that it may mean. */
+export function lacksGpu(model: ModelFiles & { readonly device: WantedDevice }, devices: readonly DeviceInfo[]): boolean {
+  const asks = model.device !== 'any' || variantsOf(model).some(({ path, when }) => backendOf(path) === 'tensorrt' || (when.device ?? 'any') !== 'any' || when.computeCapability !== undefined);
+  return asks && model.device !== 'cpu' && !devices.some((one) => one.device !== 'cpu' && isMeant(one, model.device));
+}
+
 /** Why not, or on what. */
 function fitOf({ path, when }: ManifestVariant, device: WantedDevice, { capabilities, devices }: HostEngines): string | Omit<ChosenFile, 'path'> {
   const name = backendOf(path) ?? 'of its kind';

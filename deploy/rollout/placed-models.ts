@@ -11,13 +11,15 @@ import type { Residency } from '../../runtime/residency/residency.ts';
 import type { WantedPlace } from '../../runtime/residency/wanted-place.ts';
 import type { ManifestModel } from '../manifest/manifest.ts';
 import type { StoredVersion } from '../store/store.ts';
-import { chooseVariant, type ChosenFile } from './choose-variant.ts';
+import { chooseVariant, lacksGpu, type ChosenFile, type HostEngines } from './choose-variant.ts';
 
 export interface PlaceModelsOptions {
   readonly engine: Pick<EngineControl, 'capabilities' | 'devices'>;
   readonly residency: Pick<Residency, 'place'>;
   /** Slots on the CPU of a model whose manifest names none, and the most that "auto" gives there. */
   readonly slotsDefault: number;
+  /** `restore`: the version was deployed here, so a GPU that the host has not was lost. `deploy` when left out. */
+  readonly purpose?: 'deploy' | 'restore';
 }
 
 export interface PlacedModel {
@@ -39,11 +41,11 @@ const SLOT_BYTES = 2 ** 20;
 /** What "auto" expects of a slot before it was ever measured: a part of the file. */
 const SLOT_PART = 0.25;
 
-/** In the manifest's order; no model is read. Throws BAD_MODEL or LOAD_FAILED where no file fits this host. */
-export function placeModels(stored: StoredVersion, { engine, residency, slotsDefault }: PlaceModelsOptions): readonly PlacedModel[] {
+/** In the manifest's order; no model is read. Throws BAD_MODEL, LOAD_FAILED or DEVICE_LOST where no file fits this host. */
+export function placeModels(stored: StoredVersion, { engine, residency, slotsDefault, purpose = 'deploy' }: PlaceModelsOptions): readonly PlacedModel[] {
   const host = { capabilities: engine.capabilities(), devices: engine.devices() };
   const files = Object.entries(stored.bundle.manifest.models).map(([binding, model]) => {
-    const { taken, ...chosen } = chooseFile(stored.name, binding, model, host);
+    const { taken, ...chosen } = chooseFile(stored.name, binding, model, { ...host, purpose });
     return { binding, model, chosen, taken, wanted: wantedPlace(stored, { binding, model, chosen, slotsDefault }) };
   });
   const placements = residency.place(stored.name, files.map(({ wanted }) => wanted));
@@ -61,16 +63,17 @@ export function placeModels(stored: StoredVersion, { engine, residency, slotsDef
 }
 
 function chooseFile(
-  name: string, binding: string, model: ManifestModel, host: Parameters<typeof chooseVariant>[1],
+  name: string, binding: string, model: ManifestModel, host: HostEngines & { readonly purpose: 'deploy' | 'restore' },
 ): ChosenFile & { readonly taken: { readonly variant?: TakenVariant } } {
   const { chosen, passed } = chooseVariant(model, host);
   const hasVariants = 'variants' in model;
   if (chosen !== undefined) return { ...chosen, taken: hasVariants ? { variant: { path: chosen.path, passed } } : {} };
   // A missing library may come; a device that the manifest asks for does not.
   const [code, what]: [ErrorCode, string] = hasVariants ? ['BAD_MODEL', 'no variant of it fits this host'] : [model.device === 'any' ? 'LOAD_FAILED' : 'BAD_MODEL', 'it cannot run on this host'];
+  const isLost = host.purpose === 'restore' && lacksGpu(model, host.devices);
   const reasons = passed.map(({ path, reason }) => `${path}: ${reason}`).join('; ');
   const advice = hasVariants ? '; a last variant without "when", whose backend this host has, would do' : '';
-  throw new PilotlightError(code, `${name}'s model ${binding}: ${what}: ${reasons}${advice}; \`pilotlight doctor\` and \`pilotlight devices\` show what it has`);
+  throw new PilotlightError(isLost ? 'DEVICE_LOST' : code, `${name}'s model ${binding}: ${isLost ? 'the GPU that it ran on is not there any more' : what}: ${reasons}${advice}; \`pilotlight doctor\` and \`pilotlight devices\` show what it has`);
 }
 
 function wantedPlace(

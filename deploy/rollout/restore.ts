@@ -27,7 +27,7 @@ import { within } from './within.ts';
 export interface RestoredFunction {
   readonly function: string;
   readonly version: string;
-  /** Why it does not serve. */
+  /** Why it does not serve; of one that has lost its GPU, why it answers with failures alone. */
   readonly error?: ErrorPlain;
   /** What is not as it was before, while it serves. */
   readonly warnings: readonly string[];
@@ -62,6 +62,8 @@ interface Restoring {
   /** Of one that is not, when a model of it is loaded all the same. */
   asleep?: VersionPlan;
   error?: unknown;
+  /** Its GPU is not there any more: its routes lead to it, and it answers so. */
+  lost?: PilotlightError;
 }
 
 /** Never rejects for one function's sake, and is empty when the host stops meanwhile; rejects when the route table cannot be published. */
@@ -96,8 +98,10 @@ export async function restoreFunctions(parts: RolloutParts, options: RestoreOpti
   for (const one of all) {
     if (treatmentOf(parts, one) === 'late') one.warnings.push('it was at work when the host died, so its models are loaded by the first request that wants them');
   }
-  return all.map(({ name, version, error, warnings }) =>
-    ({ function: name, version, warnings, ...(error === undefined ? {} : { error: toPlainError(error, 'INTERNAL') }) }));
+  return all.map(({ name, version, error, lost, warnings }) => {
+    const failure = error ?? lost;
+    return { function: name, version, warnings, ...(failure === undefined ? {} : { error: toPlainError(failure, 'INTERNAL') }) };
+  });
 }
 
 function treatmentOf({ quarantine }: RolloutParts, one: Restoring): Treatment {
@@ -137,18 +141,20 @@ async function read({ store, signal, slotsDefault, residency }: RolloutParts, on
     const stored = await store.readVersion(one.name, one.version);
     one.declared = declaredVersion(stored);
     one.pinned = Object.values(stored.bundle.manifest.models).some(({ residency }) => residency === 'pinned');
-    one.expected = expectedOf(stored, { engine, slotsDefault, residency });
+    const expected = expectedOf(stored, { engine, slotsDefault, residency, purpose: 'restore' });
+    if (expected instanceof PilotlightError) one.lost = expected;
+    else one.expected = expected;
   } catch (error) {
     one.error = error;
   }
 }
 
 /** A version whose models do not fit this host says so when it is started. */
-function expectedOf(...of: Parameters<typeof expectedPools>): readonly ExpectedPool[] {
+function expectedOf(...of: Parameters<typeof expectedPools>): readonly ExpectedPool[] | PilotlightError {
   try {
     return expectedPools(...of);
   } catch (error) {
-    if (error instanceof PilotlightError) return [];
+    if (error instanceof PilotlightError) return error.code === 'DEVICE_LOST' ? error : [];
     throw error;
   }
 }
@@ -161,7 +167,7 @@ function byName(all: readonly Restoring[]): ReadonlyMap<string, readonly Restori
 
 /** The versions of the functions that are to be started, in their order. */
 function startedFirst(all: readonly Restoring[], choose: RestoreOptions['startFirst']): readonly Restoring[] {
-  const functions = byName(all.filter(({ declared }) => declared !== undefined));
+  const functions = byName(all.filter(({ declared, lost }) => declared !== undefined && lost === undefined));
   const candidates = [...functions].map(([name, versions]): StartCandidate => ({
     name, isolates: versions.reduce((sum, { declared }) => sum + (declared?.isolates ?? 0) + 1, 0), pinned: versions.some(({ pinned }) => pinned),
   }));
@@ -192,7 +198,7 @@ async function start(parts: RolloutParts, one: Restoring): Promise<void> {
     signal.throwIfAborted();
     using _ = underway.prepare([versionLabel(one)]);
     const stored = await store.readVersion(name, version);
-    const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault, residency }));
+    const plan = await timed(parts, one, 'plan', () => planVersion(stored, { engine, slotsDefault, residency, purpose: 'restore' }));
     one.warnings.push(...plan.warnings);
     residency.declare(versionId(name, version), plan.pools);
     const read: ReadSecrets = () => readSecrets(store.secrets, stored.bundle.manifest);
@@ -211,7 +217,7 @@ async function loadPools(parts: RolloutParts, all: readonly Restoring[], loadFir
   const devices = new Map<string, DeviceName>();
   for (const one of all) {
     // What a suspect shares with somebody else is loaded for the other's sake.
-    if (one.error !== undefined || treatmentOf(parts, one) !== 'early') continue;
+    if (one.error !== undefined || one.lost !== undefined || treatmentOf(parts, one) !== 'early') continue;
     for (const { key, binding, pinned, device } of wantedBy(one)) {
       wanted.set(key, [...wanted.get(key) ?? [], { one, binding, pinned }]);
       devices.set(key, device);
@@ -259,7 +265,7 @@ async function loadPool(parts: RolloutParts, one: Restoring, binding: string, lo
 
 /** Its first request finds them known, or does the same again. */
 async function declarePools(parts: RolloutParts, { name, version }: Pick<Restoring, 'name' | 'version'>): Promise<VersionPlan> {
-  const plan = await planVersion(await parts.store.readVersion(name, version), parts);
+  const plan = await planVersion(await parts.store.readVersion(name, version), { ...parts, purpose: 'restore' });
   parts.residency.declare(versionId(name, version), plan.pools);
   return plan;
 }

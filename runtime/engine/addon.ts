@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { describeThrown, PilotlightError } from '../errors.ts';
 import { FRAME_LAYOUT } from './frame.ts';
-import type { Capability, DeviceInfo, FoundLibrary, PoolSpec, PoolStats, UsedPool } from './port.ts';
+import type { Capability, DeviceInfo, FoundLibrary, LostDevice, PoolSpec, PoolStats, UsedPool } from './port.ts';
 
 /** One output of a run that came by itself; `data` is an ArrayBuffer, or the strings. */
 export interface LoneOutput {
@@ -69,6 +69,8 @@ export interface NativeAddon {
   /** Real ones. Each gets a context of this process. */
   gpus(): readonly Omit<DeviceInfo, 'backends'>[];
   libraries(): readonly FoundLibrary[];
+  /** Those that only a new process can have back. Cheap. */
+  lostDevices(): readonly LostDevice[];
   /** A GPU that is not there (native/src/fake/simulated_devices.h); others have taken so many of its bytes. Again changes it. */
   simulateDevice(device: string, totalBytes: number, takenBytes: number): void;
   simulatedFreeBytes(device: string): number;
@@ -81,7 +83,7 @@ export interface NativeAddon {
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
   cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, setCudaLibraries: true, setCudaDriver: true, setTensorRt: true, gpus: true,
-  libraries: true, simulateDevice: true,
+  libraries: true, lostDevices: true, simulateDevice: true,
   simulatedFreeBytes: true, keepWorkRecord: true, monotonic: true,
 } satisfies Record<Exclude<keyof NativeAddon, 'layout'>, true>);
 

@@ -14,6 +14,7 @@ const CODES: readonly (ErrorCode | undefined)[] = [
   'ENGINE_FAILED',
   'BAD_TENSOR', // kBadInput
   'LOAD_FAILED', // kMissingLibrary: the text says which
+  'DEVICE_LOST',
 ];
 
 export function nativeError(code: number, message: string): PilotlightError {

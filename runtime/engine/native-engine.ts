@@ -6,7 +6,7 @@ import { machineMemory } from './machine-memory.ts';
 import { nativeError } from './native-codes.ts';
 import { packagedOnnxRuntimeLibrary } from './onnxruntime-library.ts';
 import type { PoolHandle } from './pool-handle.ts';
-import type { Backend, Capability, DeviceInfo, DeviceName, EngineControl, FoundLibrary, LoadedPool, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from './port.ts';
+import type { Backend, Capability, DeviceInfo, DeviceName, EngineControl, FoundLibrary, LoadedPool, LostDevice, PoolSpec, PoolStats, RunOptions, RunResult, UsedPool } from './port.ts';
 import type { Signature, Tensors } from './tensor.ts';
 
 /** A GPU that is not there; only the backend `fake` loads on it. */
@@ -68,6 +68,11 @@ export class NativeEngine implements EngineControl {
   capabilities(): readonly Capability[] {
     const found = this.#channel.addon.capabilities();
     return this.#planHostCode === 'refused' ? found : found.map((one) => (one.backend === 'tensorrt' ? { ...one, planHostCode: 'allowed' } : one));
+  }
+
+  /** Cheap: for looking often. */
+  lostDevices(): readonly LostDevice[] {
+    return this.#channel.addon.lostDevices();
   }
 
   /** The driver, TensorRT and what belongs to it. Opens what it finds: for `doctor`. */

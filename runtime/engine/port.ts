@@ -124,6 +124,12 @@ export interface Capability {
   readonly planHostCode?: 'allowed';
 }
 
+/** A device that this process cannot use any more, while a new one may. */
+export interface LostDevice {
+  readonly device: DeviceName;
+  readonly reason: string;
+}
+
 /** One of the libraries that NVIDIA's GPUs are reached by, for people. */
 export interface FoundLibrary {
   readonly name: string;

@@ -44,7 +44,7 @@ export interface DataPlane {
   start(version: FunctionVersion, readSecrets: ReadSecrets, reason: 'deploy' | 'restart'): Promise<void>;
   /**
    * Makes a version known without starting anything: its isolates start when requests come, as `prepare` says then. What that
-   * rejects with, those who wait are told as LOAD_FAILED; it is asked again after a back-off.
+   * rejects with, those who wait are told as LOAD_FAILED, or DEVICE_LOST; it is asked again after a back-off.
    */
   declare(version: DeclaredVersion, readSecrets: ReadSecrets, prepare: () => Promise<FunctionVersion>): void;
   /** Sends one golden request the whole way to isolate `index` (0..isolates, the spare is the last). */

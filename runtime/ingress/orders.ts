@@ -30,7 +30,7 @@ export interface IngressSetup {
   readonly connectionsMax: number;
 }
 
-export type Health = 'starting' | 'ready' | 'draining';
+export type Health = 'starting' | 'ready' | 'failing' | 'draining';
 
 export type ToIngress =
   /** Answered by `listening` or `refused`. */

@@ -76,5 +76,7 @@ export class StartBackOff {
 }
 
 function refusal(text: string, cause: unknown, waitMs: number): PilotlightError {
-  return new PilotlightError('LOAD_FAILED', text, { cause, retryAfterS: Math.ceil(waitMs / 1000) });
+  // Callers may have other hosts to ask, and operators a GPU to look after.
+  const code = cause instanceof PilotlightError && cause.code === 'DEVICE_LOST' ? cause.code : 'LOAD_FAILED';
+  return new PilotlightError(code, text, { cause, retryAfterS: Math.ceil(waitMs / 1000) });
 }

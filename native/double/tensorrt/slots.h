@@ -16,7 +16,6 @@ constexpr int kDeserialize = 3, kDeserializeStream = Slot(4, -1), kSetAllocator 
 }
 
 namespace engine_slot {
-constexpr int kFormat = Slot(26, 22);
 constexpr int kCreateInspector = Slot(18, 14);
 constexpr int kLayers = 3, kCreateContext = 5, kName = Slot(9, 7), kProfiles = Slot(10, 8), kShape = Slot(19, 15), kType = Slot(20, 16), kLocation = Slot(21, 17),
               kIsShapeInference = Slot(22, 18), kMode = Slot(23, 19), kElementBytes = Slot(24, 20),

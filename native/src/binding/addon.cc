@@ -11,6 +11,7 @@
 #include "binding/frame.h"
 #include "binding/js.h"
 #include "binding/sockets.h"
+#include "core/lost_devices.h"
 #include "core/registry.h"
 #include "core/work_record.h"
 #include "cuda/device.h"
@@ -120,6 +121,18 @@ napi_value Gpus(napi_env env, napi_callback_info) { return pilotlight::ToJs(env,
 
 napi_value Libraries(napi_env env, napi_callback_info) { return ToJs(env, FindNvidiaLibraries()); }
 
+napi_value Lost(napi_env env, napi_callback_info) {
+  const std::vector<LostDevice> lost = LostDevices();
+  const napi_value array = JsArray(env, lost.size());
+  for (size_t i = 0; i < lost.size(); ++i) {
+    const napi_value one = JsObject(env);
+    JsSet(env, one, "device", JsText(env, lost[i].device));
+    JsSet(env, one, "reason", JsText(env, lost[i].reason));
+    JsSetAt(env, array, i, one);
+  }
+  return array;
+}
+
 napi_value SetLibrary(napi_env env, napi_callback_info info) {
   SetOnnxRuntimeLibrary(TextFromJs(env, ArgumentsOf<1>(env, info)[0]));
   return nullptr;
@@ -195,6 +208,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "open", Guarded<Open>);
   Export(env, exports, "retire", Guarded<Retire>);
   Export(env, exports, "hold", Guarded<Hold>);
+  Export(env, exports, "lostDevices", Guarded<Lost>);
   Export(env, exports, "release", Guarded<Release>);
   Export(env, exports, "submit", Guarded<Submit>);
   Export(env, exports, "reason", Guarded<Reason>);

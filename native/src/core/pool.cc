@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/lost_devices.h"
 #include "core/threads.h"
 #include "core/verdict.h"
 #include "core/work_record.h"
@@ -240,7 +241,7 @@ void Pool::RunOnSlot(Runner& runner, Job& job) {
 // Ends it if so; else its run begins now.
 bool Pool::IsTooLate(Job& job) {
   const int64_t start = MonotonicNs();
-  const Code late = RunVerdict(job, start);
+  const Code late = StartVerdict(job, start, options_);
   if (late != Code::kOk) EndJob(job, late, start, options_);
   else job.started_ns = start;
   return late != Code::kOk;
@@ -250,8 +251,9 @@ bool Pool::IsTooLate(Job& job) {
 void Pool::Judge(Runner& runner, Job& job, Status status) {
   job.ended_ns = MonotonicNs();
 
-  // An engine that is told to stop may call that a failure, or finish in time.
-  const Code over = RunVerdict(job, job.ended_ns);
+  if (status.code == Code::kDeviceLost) LoseDevice(options_.device, status.message);
+  // An engine that is told to stop may call that a failure, or finish in time; and whichever call meets a loss, it may tell of it as of anything.
+  const Code over = status.ok() ? RunVerdict(job, job.ended_ns) : StartVerdict(job, job.ended_ns, options_);
   if (over != Code::kOk) {
     EndJob(job, over, job.ended_ns, options_);
   } else if (status.code == Code::kCancelled) {

@@ -12,6 +12,7 @@
 #include "core/loader.h"
 #include "core/pool.h"
 #include "core/pool_entry.h"
+#include "core/lost_devices.h"
 #include "core/pool_load.h"
 #include "core/run_tokens.h"
 #include "core/threads.h"
@@ -141,6 +142,10 @@ Result<Backend*> ProcessRegistry::FindBackend(const std::string& name) {
   return Result<Backend*>::Error(Code::kLoadFailed, "no backend is called \"" + name + "\"; known: " + (known.empty() ? "none" : known));
 }
 
+Result<LoadOutcome> LostLoad(const std::string& device, const std::string& reason) {
+  return Result<LoadOutcome>::Error(Code::kDeviceLost, "device " + device + " is lost: " + reason);
+}
+
 Result<LoadOutcome> ProcessRegistry::LoadNow(const PoolOptions& options) {
   PoolEntry& entry = table_.At(Intern(options.key));
   auto backend = FindBackend(options.backend);
@@ -149,8 +154,10 @@ Result<LoadOutcome> ProcessRegistry::LoadNow(const PoolOptions& options) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (Find(entry) != nullptr) return Result<LoadOutcome>::Error(Code::kLoadFailed, "pool " + options.key + " is loaded already");
   }
+  if (const std::string* loss = LossOf(options.device)) return LostLoad(options.device, *loss);
   const AtWork at_work(WorkPlaceOfThisThread(), Intern(options.key));
   auto loaded = LoadPool(options, *backend.value, entry, tokens_, DriverOf(options.device));
+  if (loaded.status.code == Code::kDeviceLost) LoseDevice(options.device, loaded.status.message);
   if (!loaded.ok()) return {std::move(loaded.status), {}};
 
   std::lock_guard<std::mutex> lock(mutex_);

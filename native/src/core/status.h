@@ -20,6 +20,7 @@ enum class Code : int {
   kEngineFailed = 9,  // the engine failed while running
   kBadInput = 10,     // the engine refused an input that passed our own checks
   kMissingLibrary = 11,
+  kDeviceLost = 12,   // for this process (core/lost_devices.h)
 };
 
 struct Status {

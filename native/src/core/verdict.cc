@@ -2,11 +2,18 @@
 
 #include <string>
 
+#include "core/lost_devices.h"
+
 namespace pilotlight {
 
 namespace {
 
 std::string Milliseconds(int64_t ns) { return std::to_string((ns + 500000) / 1000000) + " ms"; }
+
+std::string LossText(const PoolOptions& options) {
+  const std::string* const loss = LossOf(options.device);
+  return loss != nullptr ? *loss : "";
+}
 
 std::string Text(const Job& job, Code code, const PoolOptions& options) {
   const std::string after = Milliseconds(job.ended_ns - job.submitted_ns);
@@ -15,6 +22,7 @@ std::string Text(const Job& job, Code code, const PoolOptions& options) {
   switch (code) {
     case Code::kCancelled: return "the caller gave up after " + after + where;
     case Code::kDeadline: return "the deadline passed after " + after + where;
+    case Code::kDeviceLost: return "device " + options.device + " is lost: " + LossText(options);
     case Code::kQueueTimeout: return "waited " + after + " for a slot of " + pool + ", whose queue allows " + Milliseconds(options.queue_timeout_ns);
     default: return pool + " was unloaded before the job ran";
   }
@@ -27,8 +35,13 @@ Code RunVerdict(const Job& job, int64_t now) {
   return now >= job.deadline_ns ? Code::kDeadline : Code::kOk;
 }
 
-Code WaitVerdict(const Job& job, int64_t now, const PoolOptions& options) {
+Code StartVerdict(const Job& job, int64_t now, const PoolOptions& options) {
   const Code code = RunVerdict(job, now);
+  return code == Code::kOk && LossOf(options.device) != nullptr ? Code::kDeviceLost : code;
+}
+
+Code WaitVerdict(const Job& job, int64_t now, const PoolOptions& options) {
+  const Code code = StartVerdict(job, now, options);
   if (code != Code::kOk || IsWarmup(job)) return code;
   return now - job.submitted_ns > options.queue_timeout_ns ? Code::kQueueTimeout : Code::kOk;
 }

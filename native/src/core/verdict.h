@@ -10,6 +10,8 @@ inline bool IsWarmup(const Job& job) { return job.slot >= 0; }
 
 // Why a job must end now, running or not; kOk: it need not.
 Code RunVerdict(const Job& job, int64_t now);
+// Why one must not begin any more.
+Code StartVerdict(const Job& job, int64_t now, const PoolOptions& options);
 // The same for one that waits.
 Code WaitVerdict(const Job& job, int64_t now, const PoolOptions& options);
 

@@ -73,6 +73,13 @@ Result<Gpu*> Gpu::Find(const std::string& device) {
 
 Status Gpu::Enter() const { return Check(driver().ContextSetCurrent(context_), "cuCtxSetCurrent"); }
 
+Status Gpu::Explain(Status failure) const {
+  if (failure.ok() || failure.code == Code::kDeviceLost) return failure;
+  size_t free_bytes = 0, total_bytes = 0;
+  const Return told = driver().MemGetInfo(&free_bytes, &total_bytes);
+  return IsLoss(told) ? Status::Error(Code::kDeviceLost, failure.message + "; " + Check(told, "cuMemGetInfo").message) : failure;
+}
+
 int64_t Gpu::FreeBytes() const {
   size_t free_bytes = 0, total_bytes = 0;
   return driver().MemGetInfo(&free_bytes, &total_bytes) == kSuccess ? static_cast<int64_t>(free_bytes) : 0;

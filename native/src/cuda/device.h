@@ -27,6 +27,8 @@ class Gpu {
   Context* context() const { return context_; }
   // Makes this GPU the calling thread's.
   Status Enter() const;
+  // What a failure was that came without a code of the driver: kDeviceLost where it was one. The calling thread has entered the GPU.
+  Status Explain(Status failure) const;
   // Now; 0: cannot be told. The calling thread has entered it.
   int64_t FreeBytes() const;
 

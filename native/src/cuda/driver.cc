@@ -3,8 +3,10 @@
 #include <dlfcn.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <iterator>
 #include <memory>
 #include <mutex>
 
@@ -15,6 +17,11 @@ namespace cuda {
 namespace {
 
 constexpr char kLibrary[] = "libcuda.so.1";
+
+// After one of these the driver gives it to every call of the process: an uncorrectable memory error, an error that was contained, an
+// illegal address, a launch that timed out, an assertion, the faults of a kernel (714 to 719), tensor memory that leaked, a client of MPS
+// that was ended, an external device.
+constexpr Return kLosses[] = {214, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911};
 
 struct Opening {
   std::mutex mutex;
@@ -95,13 +102,15 @@ const Driver& driver() {
   return *open;
 }
 
+bool IsLoss(Return returned) { return std::find(std::begin(kLosses), std::end(kLosses), returned) != std::end(kLosses); }
+
 Status Check(Return returned, const char* what) {
   if (returned == kSuccess) return Status::Ok();
   const char* name = nullptr;
   const char* text = nullptr;
   driver().GetErrorName(returned, &name);
   driver().GetErrorString(returned, &text);
-  const Code code = returned == kOutOfMemory ? Code::kNoMemory : Code::kEngineFailed;
+  const Code code = returned == kOutOfMemory ? Code::kNoMemory : IsLoss(returned) ? Code::kDeviceLost : Code::kEngineFailed;
   return Status::Error(code, std::string(what) + ": " + (name != nullptr ? name : "unknown error") + (text != nullptr ? std::string(" (") + text + ")" : ""));
 }
 

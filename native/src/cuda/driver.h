@@ -135,6 +135,9 @@ std::string LibraryPath();
 // The opened driver's. Only after OpenDriver has succeeded.
 const Driver& driver();
 
+// Whether only a new process can use the GPU again.
+bool IsLoss(Return returned);
+
 // `cuMemHostAlloc: CUDA_ERROR_OUT_OF_MEMORY (out of memory)` with the code that suits it; ok for success.
 Status Check(Return returned, const char* what);
 

@@ -147,6 +147,8 @@ bool FakeSlot::Poll(const RunRequest& request, Status* status, std::vector<Tenso
 Status FakeSlot::Answer(int64_t run, const RunRequest& request, std::vector<Tensor>* outputs) const {
   const FakeModel& model = engine_.model;
   if (model.crashing_runs.count(run) > 0) std::abort();
+  const auto losing = model.losing_runs.find(run);
+  if (losing != model.losing_runs.end()) return Status::Error(Code::kDeviceLost, "run " + std::to_string(run) + ": " + losing->second);
   const auto failing = model.failing_runs.find(run);
   if (failing != model.failing_runs.end()) return Status::Error(Code::kEngineFailed, "run " + std::to_string(run) + ": " + failing->second);
 

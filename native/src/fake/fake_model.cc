@@ -132,6 +132,7 @@ const std::map<std::string, Reader>& Readers() {
       {"hang-load", [](Line&, FakeModel& model) { model.load_hangs = true; }},
       {"fail-slot", failing(&FakeModel::failing_slots)},
       {"fail-run", failing(&FakeModel::failing_runs)},
+      {"lose-device-run", failing(&FakeModel::losing_runs)},
       {"nan-run", runs(&FakeModel::nan_runs)},
       {"hang-run", runs(&FakeModel::hanging_runs)},
       {"crash-run", runs(&FakeModel::crashing_runs)},

@@ -24,6 +24,7 @@
 //   hang-load                          # the load never ends, and cannot be stopped
 //   fail-slot 2 no room                # making slot 2 fails: NO_MEMORY (slots count from 0)
 //   fail-run 3 kernel failed           # the engine's third run fails (runs count from 1; may be said of several)
+//   lose-device-run 6 fell off the bus # its sixth run finds that the device is lost, for this process
 //   nan-run 2                          # its second run answers NaN in all floating-point elements
 //   hang-run 4                         # its fourth run ends only when cancelled
 //   crash-run 5                        # its fifth run ends the process, as a fault of native code would
@@ -60,7 +61,7 @@ struct FakeModel {
   Status load = Status::Ok();
   bool load_crashes = false, load_hangs = false;
   std::map<int64_t, std::string> failing_slots;
-  std::map<int64_t, std::string> failing_runs;
+  std::map<int64_t, std::string> failing_runs, losing_runs;
   std::set<int64_t> nan_runs, hanging_runs, crashing_runs;
   bool hangs = false;
   bool driven = false;

@@ -77,7 +77,7 @@ Status Context::InferShapes(Shapes* found) {
 Status Context::Enqueue(cuda::Stream* stream) {
   TakeReason();
   if (CallSlot<bool, cuda::Stream*>(context_.get(), Calls().enqueue, stream)) return Status::Ok();
-  return Status::Error(Code::kEngineFailed, TakeReason());
+  return engine_.gpu().Explain(Status::Error(Code::kEngineFailed, TakeReason()));
 }
 
 }  // namespace pilotlight::trt

@@ -99,7 +99,7 @@ Result<std::unique_ptr<Engine>> TensorRtEngine::Load(const EngineSpec& spec) {
   std::unique_ptr<TensorRtEngine> engine(new TensorRtEngine(spec, *gpu.value, std::move(pool.value)));
   done = engine->Deserialize(spec.path);
   if (done.ok()) done = engine->ReadTensors();
-  if (!done.ok()) return {Status::Error(done.code, spec.path + ": " + done.message), nullptr};
+  if (!done.ok()) return {gpu.value->Explain(Status::Error(done.code, spec.path + ": " + done.message)), nullptr};
   return Loaded::Of(std::move(engine));
 }
 
@@ -183,7 +183,11 @@ Object TensorRtEngine::NewContext() {
   return Object(CallSlot<void*, int32_t>(engine_.get(), library().slots.engine.create_context, kUserManagedMemory));
 }
 
-Result<std::unique_ptr<Slot>> TensorRtEngine::NewSlot() { return TensorRtSlot::Make(*this); }
+Result<std::unique_ptr<Slot>> TensorRtEngine::NewSlot() {
+  auto slot = TensorRtSlot::Make(*this);
+  slot.status = gpu_.Explain(std::move(slot.status));
+  return slot;
+}
 
 Status TensorRtEngine::NeedStaging(size_t run_bytes) {
   if (staging_ != nullptr || run_bytes == 0) return Status::Ok();
