@@ -41,10 +41,11 @@ export function chooseVariant(model: ModelFiles & { readonly device: WantedDevic
   return chosen === undefined ? { passed } : { chosen, passed };
 }
 
-/** Whether it asks for a GPU and there is none that it may mean. */
+/** Whether each of its files asks for a GPU, and there is none that the model may mean. */
 export function lacksGpu(model: ModelFiles & { readonly device: WantedDevice }, devices: readonly DeviceInfo[]): boolean {
-  const asks = model.device !== 'any' || variantsOf(model).some(({ path, when }) => backendOf(path) === 'tensorrt' || (when.device ?? 'any') !== 'any' || when.computeCapability !== undefined);
-  return asks && model.device !== 'cpu' && !devices.some((one) => one.device !== 'cpu' && isMeant(one, model.device));
+  if (model.device === 'cpu' || devices.some((one) => one.device !== 'cpu' && isMeant(one, model.device))) return false;
+  return model.device !== 'any' || variantsOf(model).every(({ path, when: { device = 'any', computeCapability } }) =>
+    backendOf(path) === 'tensorrt' || (device !== 'any' && device !== 'cpu') || computeCapability !== undefined);
 }
 
 /** Why not, or on what. */

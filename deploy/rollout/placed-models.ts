@@ -73,7 +73,9 @@ function chooseFile(
   const isLost = host.purpose === 'restore' && lacksGpu(model, host.devices);
   const reasons = passed.map(({ path, reason }) => `${path}: ${reason}`).join('; ');
   const advice = hasVariants ? '; a last variant without "when", whose backend this host has, would do' : '';
-  throw new PilotlightError(isLost ? 'DEVICE_LOST' : code, `${name}'s model ${binding}: ${isLost ? 'the GPU that it ran on is not there any more' : what}: ${reasons}${advice}; \`pilotlight doctor\` and \`pilotlight devices\` show what it has`);
+  const told = isLost ? 'the GPU that it ran on is not there any more' : what;
+  throw new PilotlightError(isLost ? 'DEVICE_LOST' : code,
+    `${name}'s model ${binding}: ${told}: ${reasons}${advice}; \`pilotlight doctor\` and \`pilotlight devices\` show what it has`);
 }
 
 function wantedPlace(
