@@ -28,13 +28,17 @@ const VERSION_PARTS = 3;
 /** Gives what is worth knowing and no reason to stop. Throws BAD_MODEL with both sides and what would do. */
 export function checkPlan(plan: PlanFacts, host: PlanHost): readonly string[] {
   const { file, sha256, sidecar } = plan;
-  if (sidecar !== undefined && sidecar.sha256 !== sha256) {
-    throw refuse(file, `has the digest ${sha256.slice(0, 12)}, and the file beside it is about ${sidecar.sha256.slice(0, 12)}; put plan and sidecar of one build together`);
-  }
+  if (sidecar !== undefined) checkDescribed({ file, sha256, sidecar });
   checkVersion(plan, host);
   if (sidecar === undefined) return [];
   checkDevice(file, sidecar, host.device);
   return warningsOf(file, sidecar, host.device);
+}
+
+/** Throws BAD_MODEL when the file beside a plan is about another one. */
+export function checkDescribed({ file, sha256, sidecar }: Pick<PlanFacts, 'file' | 'sha256'> & { readonly sidecar: PlanSidecar }): void {
+  if (sidecar.sha256 === sha256) return;
+  throw refuse(file, `has the digest ${sha256.slice(0, 12)}, and the file beside it is about ${sidecar.sha256.slice(0, 12)}; put plan and sidecar of one build together`);
 }
 
 function checkVersion({ file, version: told, sidecar }: PlanFacts, { capability }: PlanHost): void {

@@ -82,9 +82,11 @@ export class NativeEngine implements EngineControl {
 
   devices(): readonly DeviceInfo[] {
     const isSimulated = ({ device }: Pick<DeviceInfo, 'device'>): boolean => this.#simulated.some((one) => one.device === device);
+    const gpus = this.#channel.addon.gpus().filter((gpu) => !isSimulated(gpu));
+    const backends = gpus.length === 0 ? [] : this.#backendsOnGpus();
     return [
       { device: 'cpu', name: cpus()[0]?.model ?? 'CPU', backends: ['onnxruntime', 'fake'], ...machineMemory() },
-      ...this.#channel.addon.gpus().filter((gpu) => !isSimulated(gpu)).map((gpu): DeviceInfo => ({ ...gpu, backends: this.#backendsOnGpus() })),
+      ...gpus.map((gpu): DeviceInfo => ({ ...gpu, backends })),
       ...this.#simulated.map(({ takenBytes: _takenBytes, ...info }): DeviceInfo => ({
         ...info, name: 'simulated GPU', backends: ['fake'], freeBytes: this.#channel.addon.simulatedFreeBytes(info.device),
       })),

@@ -156,6 +156,14 @@ describe('on a host with one GPU', () => {
   });
 });
 
+test('where there is no GPU, check reads a plan by the file beside it, and finds one that is about another', TIME, async () => {
+  const { code, out } = await runPilotlight(['check', folderOf('described')]);
+  assert.equal(code, 0);
+  assert.match(out, /MODEL: x float32\[\?, 2\] -> y float32\[\?, 2\]/);
+  const wrong = await runPilotlight(['check', folderOf('described', { sidecar: sidecarOf(doublePlan(['# another'])) })]);
+  assert.match(wrong.err, /BAD_MODEL: m\.plan has the digest [0-9a-f]{12}, and the file beside it is about [0-9a-f]{12}/);
+});
+
 test('of variants a GPU host takes the plan and a CPU host the ONNX file, each with its answer', TIME, async () => {
   const model = { variants: [{ path: 'm.plan', when: { backend: 'tensorrt', computeCapability: '9.0' } }, { path: 'm.onnx' }] };
   const doubled = { inputs: [{ name: 'x', type: 'float32', shape: ['rows', 2] }], outputs: [{ name: 'y', type: 'float32', shape: ['rows', 2] }] } as const;
@@ -271,14 +279,15 @@ test('fault 40: a GPU that was chosen by its id is the one that the host shows, 
   }
 });
 
-test('libraries of plugins bring what plans need; a missing one is named, and no plan is loaded without it', TIME, async () => {
+test('libraries of plugins bring what plans need, and plans with code of their own are taken where that is allowed; a missing library is named, and no plan is loaded without it', TIME, async () => {
   const script = new DoubleScript();
   const folder = folderOf('custom', { plan: doublePlan(['plugin PilotlightDouble']) });
-  const host = await RealHost.start({ flags: [...DOUBLE_FLAGS, '--tensorrt-plugins', DOUBLE_PLUGIN], env: script.env });
+  const host = await RealHost.start({ flags: [...DOUBLE_FLAGS, '--tensorrt-plugins', DOUBLE_PLUGIN, '--version-compatible-plans', 'true'], env: script.env });
   const without = await RealHost.start({ flags: [...DOUBLE_FLAGS, '--tensorrt-plugins', '/nowhere/libcustom.so'], env: script.env });
   try {
     await host.deploy(folder);
     assert.deepEqual(await (await host.ask('/custom')).json(), [3, 5]);
+    await host.deploy(folderOf('portable', { sidecar: { tensorrt: { version: '10.6.0.26', hardwareCompatibility: 'none', versionCompatible: true } } }));
     const { code, err } = await without.cli(['deploy', folder]);
     assert.equal(code, 1);
     assert.match(err, /LOAD_FAILED.*the plugin library \/nowhere\/libcustom\.so \(setting tensorrtPlugins\): .*; correct the setting/s);

@@ -1,9 +1,14 @@
 // `pilotlight check DIR`: everything about a folder that can be told without a host: manifest, handler, files, models, warm inputs.
-import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Signature, TensorSpec } from '../../../runtime/engine/tensor.ts';
 import { versionLabel } from '../../../runtime/function.ts';
 import { bundleFolder } from '../../bundle/bundle-folder.ts';
+import type { Bundle } from '../../bundle/bundle.ts';
+import { checkDescribed } from '../../engine/check-plan.ts';
+import { parseSidecar, sidecarPathOf } from '../../engine/sidecar.ts';
+import { backendOf } from '../../manifest/model-files.ts';
 import { countOf } from '../../rollout/count-of.ts';
 import { checkSamples } from '../check-samples.ts';
 import type { HostOptions } from '../find-admin.ts';
@@ -51,6 +56,7 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
   const absolute = resolve(terminal.folder, folder);
   const { bundle, version, warnings } = await bundleFolder(absolute);
   const { manifest, files } = bundle;
+  await checkPlans(absolute, bundle);
   const read = await readModels(absolute, manifest.models, options, terminal);
   const models = signaturesOf(read);
   await checkSamples(absolute, bundle, models);
@@ -65,6 +71,15 @@ async function checkFolder(folder: string, options: CheckOptions, terminal: Term
     variants: Object.fromEntries([...read].flatMap(([binding, { variants }]) => (variants === undefined ? [] : [[binding, variants]]))),
     warnings: [...warnings, ...[...read.values()].flatMap((one) => one.warnings)],
   };
+}
+
+/** Whether each plan is the one that the file beside it describes. */
+async function checkPlans(folder: string, { files }: Bundle): Promise<void> {
+  for (const [file, { sha256 }] of Object.entries(files)) {
+    const beside = sidecarPathOf(file);
+    if (backendOf(file) !== 'tensorrt' || files[beside] === undefined) continue;
+    checkDescribed({ file, sha256, sidecar: parseSidecar(await readFile(join(folder, beside), 'utf8'), beside) });
+  }
 }
 
 function show({ folder, label, routes, files, bytes, goldenRequests, models, variants, warnings }: Checked, { out, err, paint }: Terminal): void {
