@@ -1,6 +1,7 @@
 // What the benches of GPU pools share: a pool through the registry, inputs that are the same each time, jobs and their end.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <condition_variable>
 #include <cstdio>
@@ -41,20 +42,32 @@ class Finished final : public Completion {
   std::vector<std::shared_ptr<Job>> jobs_;
 };
 
-inline std::vector<Tensor> InputsOf(const Signature& signature, int64_t batch, int set) {
+// How large dynamic axes become: the first of each input, the second, and so on; the last one for all that follow. "1,128" is one row of 128.
+using Sizes = std::vector<int64_t>;
+
+inline Sizes ReadSizes(const char* text) {
+  Sizes sizes;
+  for (const char* at = text; at != nullptr; at = std::strchr(at, ',')) sizes.push_back(std::atoll(*at == ',' ? ++at : at));
+  return sizes;
+}
+
+// Floats that differ by element and set; ones in all other types.
+inline std::vector<Tensor> InputsOf(const Signature& signature, const Sizes& sizes, int set) {
   std::vector<Tensor> inputs;
   for (const TensorSpec& spec : signature.inputs) {
     Tensor tensor;
     tensor.type = spec.type;
-    size_t count = 1;
+    size_t count = 1, dynamic = 0;
     for (const int64_t axis : spec.shape) {
-      tensor.shape.push_back(axis < 0 ? batch : axis);
+      tensor.shape.push_back(axis < 0 ? sizes[std::min(dynamic++, sizes.size() - 1)] : axis);
       count *= static_cast<size_t>(tensor.shape.back());
     }
     tensor.bytes = Bytes::Allocate(count * ElementBytes(spec.type));
     std::memset(tensor.bytes.data(), 0, tensor.bytes.size());
-    if (spec.type == ElementType::kFloat32) {
-      for (size_t i = 0; i < count; ++i) reinterpret_cast<float*>(tensor.bytes.data())[i] = std::sin(0.37f * static_cast<float>(i) + static_cast<float>(set));
+    for (size_t i = 0; i < count; ++i) {
+      if (spec.type == ElementType::kFloat32) reinterpret_cast<float*>(tensor.bytes.data())[i] = std::sin(0.37f * static_cast<float>(i) + static_cast<float>(set));
+      if (spec.type == ElementType::kInt64) reinterpret_cast<int64_t*>(tensor.bytes.data())[i] = 1 + set;
+      if (spec.type == ElementType::kInt32) reinterpret_cast<int32_t*>(tensor.bytes.data())[i] = 1 + set;
     }
     inputs.push_back(std::move(tensor));
   }

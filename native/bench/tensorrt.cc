@@ -1,7 +1,7 @@
 // A TensorRT pool through the core: jobs submitted natively, a fixed number in flight, every eighth answer compared with the one that the
 // same inputs gave alone. Prints runs per second, the time from submit to completion, and the processor time it took: with inputs that a
 // submitter copies, as JavaScript's are, and with inputs that lie where the pool likes them, so that only the pool's own work is left.
-//   bench_tensorrt PLAN SLOTS BATCH [SECONDS] [LIBRARY]     (device gpu:0; every dynamic axis of the inputs becomes BATCH)
+//   bench_tensorrt PLAN SLOTS SIZES [SECONDS] [LIBRARY]     (device gpu:0; SIZES: of dynamic axes, as 8 or 1,128)
 #include <algorithm>
 #include <ctime>
 
@@ -21,11 +21,11 @@ struct Load {
 
 class Bench {
  public:
-  Bench(PlanPool& pool, int64_t batch, double seconds) : pool_(pool), batch_(batch), seconds_(seconds) {}
+  Bench(PlanPool& pool, const char* sizes, double seconds) : pool_(pool), sizes_(sizes), seconds_(seconds) {}
 
   void FindAnswers() {
     for (int set = 0; set < kInputSets; ++set) {
-      inputs_.push_back(InputsOf(pool_.outcome().signature, batch_, set));
+      inputs_.push_back(InputsOf(pool_.outcome().signature, ReadSizes(sizes_), set));
       pool_.Submit(static_cast<uint64_t>(set), Borrow(inputs_.back()));
       answers_.push_back(Copy(pool_.AwaitOne()->outputs));
     }
@@ -56,8 +56,8 @@ class Bench {
     const double elapsed = static_cast<double>(MonotonicNs() - start) / 1e9;
     const double cores = static_cast<double>(std::clock() - spent) / CLOCKS_PER_SEC / elapsed;
     std::sort(load.ms.begin(), load.ms.end());
-    std::printf("slots %d batch %lld depth %d, inputs %s: %.0f runs/s p50 %.3f p99 %.3f ms wrong %lld failed %lld cores %.2f\n", pool_.slots(),
-                static_cast<long long>(batch_), depth, is_copied_ ? "copied" : "in place", static_cast<double>(load.runs) / elapsed,
+    std::printf("slots %d sizes %s depth %d, inputs %s: %.0f runs/s p50 %.3f p99 %.3f ms wrong %lld failed %lld cores %.2f\n", pool_.slots(),
+                sizes_, depth, is_copied_ ? "copied" : "in place", static_cast<double>(load.runs) / elapsed,
                 load.ms[load.ms.size() / 2], load.ms[load.ms.size() * 99 / 100], static_cast<long long>(load.wrong), static_cast<long long>(load.failed), cores);
   }
 
@@ -75,7 +75,7 @@ class Bench {
   }
 
   PlanPool& pool_;
-  const int64_t batch_;
+  const char* const sizes_;
   const double seconds_;
   bool is_copied_ = true;
   int next_ = 0;
@@ -85,20 +85,19 @@ class Bench {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) Fail("bench_tensorrt PLAN SLOTS BATCH [SECONDS] [LIBRARY]");
+  if (argc < 4) Fail("bench_tensorrt PLAN SLOTS SIZES [SECONDS] [LIBRARY]");
   if (!FindTensorRt(argc > 5 ? argv[5] : nullptr)) return 1;
-  const int64_t batch = std::atoll(argv[3]);
   const int64_t free_before = FreeBytes();
   PlanPool pool("bench", argv[1], std::atoi(argv[2]));
   pool.Load();
   for (const LoadStep& step : pool.outcome().steps) std::printf("%s %.1f ms\n", step.name.c_str(), static_cast<double>(step.end_ns - step.start_ns) / 1e6);
-  pool.Warm(InputsOf(pool.outcome().signature, batch, 0));
+  pool.Warm(InputsOf(pool.outcome().signature, ReadSizes(argv[3]), 0));
   const EngineMemory memory = pool.memory();
   std::printf("memory: weights %.1f scratch %.1f staging %.1f graphs %.1f MiB, sum %.1f; the device's own delta %.1f MiB\n", Mib(memory.weights_bytes),
               Mib(memory.scratch_bytes), Mib(memory.staging_bytes), Mib(memory.graphs_bytes), Mib(SumOf(memory)), Mib(free_before - FreeBytes()));
   pool.Open();
   {
-    Bench bench(pool, batch, argc > 4 ? std::atof(argv[4]) : 2);
+    Bench bench(pool, argv[3], argc > 4 ? std::atof(argv[4]) : 2);
     bench.FindAnswers();
     for (const bool in_place : {false, true}) {
       if (in_place) bench.PutInPlace();

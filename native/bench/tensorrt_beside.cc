@@ -40,13 +40,13 @@ int main(int argc, char** argv) {
   if (!FindTensorRt(argc > 4 ? argv[4] : nullptr)) return 1;
   PlanPool pool("warm", argv[1], kSlots), other("other", argv[2], 2);
   pool.Load();
-  const auto plain = InputsOf(pool.outcome().signature, 1, 0);
+  const auto plain = InputsOf(pool.outcome().signature, {1}, 0);
   pool.Warm(plain);
   pool.Open();
   const auto inputs = Stage(plain, pool.index());
   // Its kernels are there before anything is measured.
   other.Load();
-  other.Warm(InputsOf(other.outcome().signature, 1, 0));
+  other.Warm(InputsOf(other.outcome().signature, {1}, 0));
   other.Unload();
   for (int round = 0; round < kRounds; ++round) {
     const auto quiet = Play(pool, inputs, seconds);
@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
     std::thread churn([&] {
       while (!is_over.load()) {
         other.Load();
-        other.Warm(InputsOf(other.outcome().signature, 1, 0));
+        other.Warm(InputsOf(other.outcome().signature, {1}, 0));
         other.Unload();
         ++loads;
       }

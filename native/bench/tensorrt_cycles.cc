@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   int64_t free_first = 0;
   for (int cycle = 0; cycle <= cycles; ++cycle) {
     pool.Load();
-    pool.Warm(InputsOf(pool.outcome().signature, 1, 0));
+    pool.Warm(InputsOf(pool.outcome().signature, {1}, 0));
     pool.Unload();
     // The first one takes what the process keeps: kernels, the context's own.
     if (cycle == 0) free_first = FreeBytes();

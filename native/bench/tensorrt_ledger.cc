@@ -1,14 +1,14 @@
 // What pools say that they hold on the device against what the device has less: several engines with different numbers of slots at once, after an engine
 // that was thrown away has taken what the process keeps.
-//   bench_tensorrt_ledger BATCH LIBRARY PLAN[:SLOTS]...
+//   bench_tensorrt_ledger SIZES LIBRARY PLAN[:SLOTS]...
 #include "plan_pool.h"
 
 using namespace pilotlight;
 
 int main(int argc, char** argv) {
-  if (argc < 4) Fail("bench_tensorrt_ledger BATCH LIBRARY PLAN[:SLOTS]...");
+  if (argc < 4) Fail("bench_tensorrt_ledger SIZES LIBRARY PLAN[:SLOTS]...");
   if (!FindTensorRt(argv[2])) return 1;
-  const int64_t batch = std::atoll(argv[1]);
+  const Sizes sizes = ReadSizes(argv[1]);
   std::vector<std::unique_ptr<PlanPool>> pools;
   for (int i = 3; i < argc; ++i) {
     const std::string text = argv[i];
@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   }
   const auto fill = [&](PlanPool& pool) {
     pool.Load();
-    pool.Warm(InputsOf(pool.outcome().signature, batch, 0));
+    pool.Warm(InputsOf(pool.outcome().signature, sizes, 0));
   };
   fill(*pools[0]);
   pools[0]->Unload();

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   pool.Load();
   std::vector<std::vector<Tensor>> inputs, answers;
   for (int64_t size = 1; size <= largest; ++size) {
-    for (int set = 0; set < kInputSets; ++set) inputs.push_back(InputsOf(pool.outcome().signature, size, set));
+    for (int set = 0; set < kInputSets; ++set) inputs.push_back(InputsOf(pool.outcome().signature, {size}, set));
     pool.Warm(inputs.back());
   }
   pool.Open();
