@@ -23,6 +23,8 @@ using cuda::DevicePtr;
 using cuda::Return;
 
 constexpr Return kInvalidValue = 1;
+constexpr Return kAlreadyRegistered = 712;
+constexpr Return kNotRegistered = 713;
 constexpr Return kNotInitialized = 3;
 constexpr Return kNoDevice = 100;
 constexpr Return kInvalidDevice = 101;

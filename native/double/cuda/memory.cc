@@ -245,6 +245,25 @@ EXPORT Return cuMemFreeHost(void* memory) {
   return 0;
 }
 
+EXPORT Return cuMemHostRegister_v2(void* memory, size_t bytes, unsigned) {
+  if (const Return failure = EnterOutsideCapture(__func__)) return failure;
+  if (bytes == 0 || memory == nullptr) return kInvalidValue;
+  std::lock_guard<std::mutex> lock(Machine::Get().mutex);
+  return Machine::Get().pinned.emplace(reinterpret_cast<uint64_t>(memory), bytes).second ? 0 : kAlreadyRegistered;
+}
+
+EXPORT Return cuMemHostUnregister(void* memory) {
+  if (const Return failure = EnterOutsideCapture(__func__)) return failure;
+  Machine& machine = Machine::Get();
+  std::lock_guard<std::mutex> lock(machine.mutex);
+  const auto found = machine.pinned.find(reinterpret_cast<uint64_t>(memory));
+  if (found == machine.pinned.end()) return kNotRegistered;
+  const Work* const user = machine.FindUserLocked({found->first, found->second, true}, nullptr);
+  if (user != nullptr) machine.WrongUseLocked(user->name + " still uses memory of the host whose pinning is taken back");
+  machine.pinned.erase(found);
+  return 0;
+}
+
 EXPORT Return cuMemHostGetFlags(unsigned* flags, void* memory) {
   Context* context = nullptr;
   if (const Return failure = Machine::Get().Enter(__func__, &context)) return failure;

@@ -37,6 +37,8 @@ class Bytes {
 
   uint8_t* data() const { return static_cast<uint8_t*>(data_); }
   size_t size() const { return size_; }
+  // Whether they came from there.
+  bool IsFreedBy(Free free) const { return free_ == free; }
 
  private:
   void Swap(Bytes& other) noexcept;

@@ -25,6 +25,7 @@ constexpr Return kSuccess = 0;
 constexpr Return kOutOfMemory = 2;
 constexpr Return kNotReady = 600;
 
+constexpr unsigned kHostRegisterPortable = 1;  // for all contexts
 constexpr unsigned kStreamNonBlocking = 1;
 constexpr unsigned kEventDisableTiming = 2;
 constexpr unsigned kEventBlockingSync = 1;
@@ -92,8 +93,8 @@ static_assert(sizeof(Memcpy3d) == 200, "as the driver lays it out");
   F(MemPoolTrimTo, cuMemPoolTrimTo, (MemPool * pool, size_t bytes)) \
   F(MemAllocFromPoolAsync, cuMemAllocFromPoolAsync, (DevicePtr * memory, size_t bytes, MemPool* pool, Stream* stream)) \
   F(MemFreeAsync, cuMemFreeAsync, (DevicePtr memory, Stream* stream)) \
-  F(MemHostAlloc, cuMemHostAlloc, (void** memory, size_t bytes, unsigned flags)) \
-  F(MemFreeHost, cuMemFreeHost, (void* memory)) \
+  F(MemHostRegister, cuMemHostRegister_v2, (void* memory, size_t bytes, unsigned flags)) \
+  F(MemHostUnregister, cuMemHostUnregister, (void* memory)) \
   F(MemcpyToDeviceAsync, cuMemcpyHtoDAsync_v2, (DevicePtr to, const void* from, size_t bytes, Stream* stream)) \
   F(MemcpyToHostAsync, cuMemcpyDtoHAsync_v2, (void* to, DevicePtr from, size_t bytes, Stream* stream)) \
   F(PointerGetAttribute, cuPointerGetAttribute, (void* value, int attribute, DevicePtr pointer)) \

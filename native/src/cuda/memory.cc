@@ -63,23 +63,4 @@ DeviceBlock::~DeviceBlock() {
   if (pool_ != nullptr) pool_->Free(address_, nullptr);
 }
 
-Result<PinnedBlock> PinnedBlock::Allocate(size_t bytes) {
-  PinnedBlock block;
-  if (bytes == 0) return Result<PinnedBlock>::Of(std::move(block));
-  const Status done = Check(driver().MemHostAlloc(&block.data_, bytes, 0), "cuMemHostAlloc");
-  if (!done.ok()) return {done, {}};
-  block.size_ = bytes;
-  return Result<PinnedBlock>::Of(std::move(block));
-}
-
-PinnedBlock& PinnedBlock::operator=(PinnedBlock&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-PinnedBlock::~PinnedBlock() {
-  if (data_ != nullptr) driver().MemFreeHost(data_);
-}
-
 }  // namespace pilotlight::cuda

@@ -50,21 +50,4 @@ class DeviceBlock {
   size_t size_ = 0;
 };
 
-// Memory of the host that the GPU copies from and to without a detour.
-class PinnedBlock {
- public:
-  PinnedBlock() = default;
-  static Result<PinnedBlock> Allocate(size_t bytes);
-  PinnedBlock(PinnedBlock&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  PinnedBlock& operator=(PinnedBlock&& other) noexcept;
-  ~PinnedBlock();
-
-  unsigned char* data() const { return static_cast<unsigned char*>(data_); }
-  size_t size() const { return size_; }
-
- private:
-  void* data_ = nullptr;
-  size_t size_ = 0;
-};
-
 }  // namespace pilotlight::cuda

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "tensorrt/library.h"
+#include "cuda/pinned.h"
 
 namespace pilotlight::trt {
 namespace {
@@ -42,29 +42,37 @@ Status Buffers::Open(const std::vector<std::unique_ptr<Context>>& contexts, Engi
   Status done = OpenShapeTensors(contexts);
   Shapes largest;
   if (done.ok()) done = Measure(contexts, &largest);
-  size_t run_bytes = 0;
-  const auto open = [&](const std::vector<IoTensor>& io, const std::vector<size_t>& bytes, std::vector<Buffer>* buffers, bool are_outputs) {
-    for (size_t i = 0; done.ok() && i < io.size(); ++i) {
-      if (io[i].on_host && !are_outputs) continue;
-      done = OpenDevice(contexts, io[i], bytes[i], are_outputs && largest.decided_by_data[i], &(*buffers)[i]);
-      held->staging_bytes += static_cast<int64_t>((*buffers)[i].device.size());
-      run_bytes += bytes[i] >= kStagedBytes ? bytes[i] : 0;
+  if (done.ok()) done = ReservePinned(largest);
+  for (size_t i = 0; done.ok() && i < inputs_.size(); ++i) {
+    if (!engine_.inputs()[i].on_host) done = OpenTensor(contexts, engine_.inputs()[i], largest.input_bytes[i], false, &inputs_[i]);
+    held->staging_bytes += static_cast<int64_t>(inputs_[i].device.size());
+  }
+  for (size_t i = 0; done.ok() && i < outputs_.size(); ++i) {
+    done = OpenTensor(contexts, engine_.outputs()[i], largest.output_bytes[i], largest.decided_by_data[i], &outputs_[i]);
+    held->staging_bytes += static_cast<int64_t>(outputs_[i].device.size());
+  }
+  return done;
+}
+
+Status Buffers::ReservePinned(const Shapes& largest) {
+  size_t sum = 0, block = 0;
+  for (const auto* bytes : {&largest.input_bytes, &largest.output_bytes}) {
+    for (const size_t one : *bytes) {
+      sum += one;
+      block = std::max(block, one);
     }
-  };
-  open(engine_.inputs(), largest.input_bytes, &inputs_, false);
-  open(engine_.outputs(), largest.output_bytes, &outputs_, true);
-  return done.ok() ? engine_.NeedStaging(run_bytes) : done;
+  }
+  return engine_.ReservePinned(sum, block);
 }
 
 Status Buffers::OpenShapeTensors(const std::vector<std::unique_ptr<Context>>& contexts) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const IoTensor& io = engine_.inputs()[i];
     if (!io.on_host) continue;
-    auto host = cuda::PinnedBlock::Allocate(std::max<size_t>(1, ElementsOf(engine_.profiles()[0][i].max)) * ElementBytes(io.type));
-    if (!host.ok()) return host.status;
-    inputs_[i].host = std::move(host.value);
+    inputs_[i].own = Bytes::Allocate(std::max<size_t>(1, ElementsOf(engine_.profiles()[0][i].max)) * ElementBytes(io.type));
+    if (inputs_[i].own.data() == nullptr) return Status::Error(Code::kNoMemory, "no memory for input \"" + io.name + "\"");
     for (const auto& context : contexts) {
-      const Status done = context->SetAddress(io, inputs_[i].host.data());
+      const Status done = context->SetAddress(io, inputs_[i].own.data());
       if (!done.ok()) return done;
     }
   }
@@ -78,7 +86,7 @@ Status Buffers::Measure(const std::vector<std::unique_ptr<Context>>& contexts, S
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const InputRange& range = engine_.profiles()[profile][i];
       dims.push_back(range.max);
-      if (engine_.inputs()[i].on_host) WriteValues(range.max_values, engine_.inputs()[i].type, inputs_[i].host.data());
+      if (engine_.inputs()[i].on_host) WriteValues(range.max_values, engine_.inputs()[i].type, inputs_[i].own.data());
     }
     Shapes shapes;
     const Status done = contexts[profile]->SetShapes({}, dims, &shapes);
@@ -94,14 +102,12 @@ Status Buffers::Measure(const std::vector<std::unique_ptr<Context>>& contexts, S
   return Status::Ok();
 }
 
-Status Buffers::OpenDevice(const std::vector<std::unique_ptr<Context>>& contexts, const IoTensor& io, size_t bytes, bool by_data, Buffer* buffer) {
-  // An address that nothing is written to is one too.
-  auto host = cuda::PinnedBlock::Allocate(std::max<size_t>(1, bytes));
-  if (!host.ok()) return host.status;
-  buffer->host = std::move(host.value);
-  buffer->now = buffer->host.data();
-  void* address = buffer->host.data();
+Status Buffers::OpenTensor(const std::vector<std::unique_ptr<Context>>& contexts, const IoTensor& io, size_t bytes, bool by_data, Buffer* buffer) {
+  buffer->own = io.on_host ? Bytes::Allocate(bytes) : cuda::PinnedMemory::Get().Take(std::min(bytes, kStagedBytes));
+  if (buffer->own.data() == nullptr) return Status::Error(Code::kNoMemory, "no memory of the host for \"" + io.name + "\"");
+  void* address = buffer->own.data();
   if (!io.on_host) {
+    // An address that nothing is written to is one too.
     auto device = cuda::DeviceBlock::Allocate(engine_.pool(), std::max<size_t>(1, bytes));
     if (!device.ok()) return device.status;
     buffer->device = std::move(device.value);
@@ -119,22 +125,41 @@ Status Buffers::OpenDevice(const std::vector<std::unique_ptr<Context>>& contexts
   return Status::Ok();
 }
 
-void Buffers::StageIn(const RunRequest& request) {
+bool Buffers::Stage(const RunRequest& request, const Shapes& shapes) {
+  bool is_pinned = true;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Bytes& bytes = (*request.inputs)[i].bytes;
-    const bool is_staged = engine_.staging() != nullptr && engine_.staging()->Owns(bytes) && !engine_.inputs()[i].on_host;
-    inputs_[i].now = is_staged ? bytes.data() : inputs_[i].host.data();
-    if (!is_staged && bytes.size() > 0) std::memcpy(inputs_[i].host.data(), bytes.data(), bytes.size());
+    Buffer& input = inputs_[i];
+    const bool lies_well = input.device.size() > 0 && cuda::PinnedMemory::Owns(bytes);
+    if (lies_well || !StageBlock(bytes.size(), &input)) {
+      is_pinned = is_pinned && lies_well;
+      input.now = bytes.data();
+    } else if (bytes.size() > 0) {
+      std::memcpy(input.now, bytes.data(), bytes.size());
+    }
   }
-}
-
-void Buffers::StageOut(const RunRequest& request, const Shapes& shapes) {
   for (size_t i = 0; i < outputs_.size(); ++i) {
     Buffer& output = outputs_[i];
-    const bool is_wanted = request.wanted == nullptr || (*request.wanted)[i];
-    const bool is_large = shapes.output_bytes[i] >= kStagedBytes && output.sink == nullptr && output.device.size() > 0;
-    output.staged = is_wanted && is_large && engine_.staging() != nullptr ? engine_.staging()->Take(shapes.output_bytes[i]) : Bytes();
-    output.now = output.staged.data() != nullptr ? output.staged.data() : output.host.data();
+    if (StageBlock(shapes.output_bytes[i], &output)) continue;
+    is_pinned = false;
+    output.staged = Bytes::Allocate(shapes.output_bytes[i]);
+    output.now = output.staged.data();
+  }
+  return is_pinned;
+}
+
+// `own` if it is small enough, else a block of pinned memory; false: there is none now.
+bool Buffers::StageBlock(size_t bytes, Buffer* buffer) {
+  buffer->staged = bytes > buffer->own.size() ? cuda::PinnedMemory::Get().Take(bytes) : Bytes();
+  if (bytes > buffer->own.size() && buffer->staged.data() == nullptr) return false;
+  buffer->now = buffer->staged.data() != nullptr ? buffer->staged.data() : buffer->own.data();
+  return true;
+}
+
+void Buffers::StageValues(const RunRequest& request) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Bytes& bytes = (*request.inputs)[i].bytes;
+    if (engine_.inputs()[i].on_host && bytes.size() > 0) std::memcpy(inputs_[i].own.data(), bytes.data(), bytes.size());
   }
 }
 
@@ -171,11 +196,13 @@ Status Buffers::Point(cuda::CapturedGraph& graph, const Shapes& shapes) {
 }
 
 Status Buffers::Take(const RunRequest& request, const Shapes& shapes, std::vector<Tensor>* outputs) {
+  for (Buffer& input : inputs_) input.staged = Bytes();
   outputs->clear();
   outputs->resize(outputs_.size());
   for (size_t i = 0; i < outputs_.size(); ++i) {
-    if (request.wanted != nullptr && !(*request.wanted)[i]) continue;
     Buffer& output = outputs_[i];
+    Bytes staged = std::move(output.staged);
+    if (request.wanted != nullptr && !(*request.wanted)[i]) continue;
     Tensor& tensor = (*outputs)[i];
     tensor.type = engine_.outputs()[i].type;
     tensor.shape = shapes.output_shapes[i];
@@ -184,11 +211,14 @@ Status Buffers::Take(const RunRequest& request, const Shapes& shapes, std::vecto
       tensor.shape.assign(output.sink->shape.axes, output.sink->shape.axes + output.sink->shape.rank);
       bytes = ElementsOf(output.sink->shape) * ElementBytes(tensor.type);
     }
-    tensor.bytes = std::move(output.staged);
-    if (tensor.bytes.data() != nullptr) continue;
+    // What is large is the caller's as it lies. What the data decide lies at the beginning of a block for the most that it could have been.
+    if (staged.data() != nullptr && output.sink == nullptr) {
+      tensor.bytes = std::move(staged);
+      continue;
+    }
     tensor.bytes = Bytes::Allocate(bytes);
     if (tensor.bytes.data() == nullptr) return Status::Error(Code::kNoMemory, "no memory for output \"" + engine_.outputs()[i].name + "\"");
-    std::memcpy(tensor.bytes.data(), output.host.data(), bytes);
+    if (bytes > 0) std::memcpy(tensor.bytes.data(), output.now, bytes);
   }
   return Status::Ok();
 }

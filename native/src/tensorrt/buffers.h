@@ -17,9 +17,11 @@ class Buffers {
   // Makes them for these contexts, one for each profile, and tells the contexts where they are. Counts what they hold on the device.
   Status Open(const std::vector<std::unique_ptr<Context>>& contexts, EngineMemory* held);
 
-  // Chooses where this run's inputs and outputs lie on the host: where they are, if the GPU can reach them there, else in a copy.
-  void StageIn(const RunRequest& request);
-  void StageOut(const RunRequest& request, const Shapes& shapes);
+  // Chooses where this run's inputs and outputs lie on the host: where they are, if the GPU can reach them there, else in a copy. False: there was no
+  // pinned memory for all of them, so the run cannot be a captured one.
+  bool Stage(const RunRequest& request, const Shapes& shapes);
+  // The values of shape tensors alone, which decide the shapes.
+  void StageValues(const RunRequest& request);
   // Enqueue the copies.
   Status CopyIn(const Shapes& shapes, cuda::Stream* stream);
   Status CopyOut(const Shapes& shapes, cuda::Stream* stream);
@@ -36,16 +38,18 @@ class Buffers {
     ~Buffer();
     Buffer(Buffer&&) noexcept;
 
-    cuda::PinnedBlock host;
     cuda::DeviceBlock device;    // none: a shape tensor
+    Bytes own;                   // on the host: of a shape tensor, or pinned for what is small
     std::unique_ptr<Sink> sink;  // of an output whose size only its data decide
-    void* now = nullptr;         // where this run's copy begins or ends: `host`, or in the engine's staging
-    Bytes staged;                // of an output: that memory
+    Bytes staged;                // this run's, if it is large and lay nowhere that the GPU can reach
+    void* now = nullptr;         // where this run's copy begins or ends
   };
 
+  static bool StageBlock(size_t bytes, Buffer* buffer);
   Status OpenShapeTensors(const std::vector<std::unique_ptr<Context>>& contexts);
   Status Measure(const std::vector<std::unique_ptr<Context>>& contexts, Shapes* largest);
-  Status OpenDevice(const std::vector<std::unique_ptr<Context>>& contexts, const IoTensor& io, size_t bytes, bool by_data, Buffer* buffer);
+  Status ReservePinned(const Shapes& largest);
+  Status OpenTensor(const std::vector<std::unique_ptr<Context>>& contexts, const IoTensor& io, size_t bytes, bool by_data, Buffer* buffer);
 
   TensorRtEngine& engine_;
   std::vector<Buffer> inputs_, outputs_;

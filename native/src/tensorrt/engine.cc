@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "cuda/pinned.h"
 #include "tensorrt/library.h"
 #include "tensorrt/plan_file.h"
 #include "tensorrt/plan_header.h"
@@ -11,9 +12,6 @@
 
 namespace pilotlight::trt {
 namespace {
-
-// Twice what all slots may have in flight, so that a run's successor lies there too. Pinned memory is taken from all others of the machine, so not without end.
-constexpr size_t kStagingBytesMax = size_t{256} << 20;
 
 std::mutex& making() {
   static std::mutex& leaked = *new std::mutex;
@@ -96,21 +94,22 @@ Result<std::unique_ptr<Engine>> TensorRtEngine::Load(const EngineSpec& spec) {
 
   auto pool = cuda::MemoryPool::Make(*gpu.value);
   if (!pool.ok()) return {pool.status, nullptr};
-  std::unique_ptr<TensorRtEngine> engine(new TensorRtEngine(spec, *gpu.value, std::move(pool.value)));
+  std::unique_ptr<TensorRtEngine> engine(new TensorRtEngine(*gpu.value, std::move(pool.value)));
   done = engine->Deserialize(spec.path);
   if (done.ok()) done = engine->ReadTensors();
   if (!done.ok()) return {gpu.value->Explain(Status::Error(done.code, spec.path + ": " + done.message)), nullptr};
   return Loaded::Of(std::move(engine));
 }
 
-TensorRtEngine::TensorRtEngine(const EngineSpec& spec, const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool)
-    : slots_(spec.slots), gpu_(gpu), pool_(std::move(pool)), allocator_(std::make_unique<Allocator>(*pool_)) {}
+TensorRtEngine::TensorRtEngine(const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool)
+    : gpu_(gpu), pool_(std::move(pool)), allocator_(std::make_unique<Allocator>(*pool_)) {}
 
 TensorRtEngine::~TensorRtEngine() {
   gpu_.Enter();
   std::lock_guard<std::mutex> lock(making());
   engine_.reset();
   runtime_.reset();
+  cuda::PinnedMemory::Get().Release(pinned_bytes_.load(std::memory_order_relaxed));
 }
 
 Status TensorRtEngine::Deserialize(const std::string& path) {
@@ -189,15 +188,16 @@ Result<std::unique_ptr<Slot>> TensorRtEngine::NewSlot() {
   return slot;
 }
 
-Status TensorRtEngine::NeedStaging(size_t run_bytes) {
-  if (staging_ != nullptr || run_bytes == 0) return Status::Ok();
-  auto made = cuda::Staging::Make(gpu_, std::min(kStagingBytesMax, 2 * static_cast<size_t>(slots_) * run_bytes));
-  staging_ = std::move(made.value);
-  return made.status;
+Status TensorRtEngine::ReservePinned(size_t run_bytes, size_t largest) {
+  // A run and its successor.
+  const size_t bytes = 2 * run_bytes;
+  const Status done = cuda::PinnedMemory::Get().Reserve(bytes, largest);
+  if (done.ok()) pinned_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  return done;
 }
 
 Bytes TensorRtEngine::AllocateInput(size_t size) {
-  Bytes bytes = size >= kStagedBytes && staging_ != nullptr ? staging_->Take(size) : Bytes();
+  Bytes bytes = size >= kStagedBytes ? cuda::PinnedMemory::Get().Take(size) : Bytes();
   return bytes.data() != nullptr ? std::move(bytes) : Bytes::Allocate(size);
 }
 

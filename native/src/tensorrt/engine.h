@@ -8,7 +8,6 @@
 
 #include "core/backend.h"
 #include "cuda/memory.h"
-#include "cuda/staging.h"
 #include "tensorrt/abi.h"
 #include "tensorrt/io.h"
 
@@ -40,24 +39,22 @@ class TensorRtEngine final : public Engine {
   // A context of its own scratch memory, which the caller brings.
   Object NewContext();
   int64_t scratch_bytes() const { return scratch_bytes_; }
-  // The first slot asks for it, since it knows how much a run may take: large inputs and outputs together.
-  Status NeedStaging(size_t run_bytes);
-  cuda::Staging* staging() const { return staging_.get(); }
+  // Pinned memory for one slot's runs: each slot asks for its own. `run_bytes`: what its largest run may take, in blocks of up to `largest`.
+  Status ReservePinned(size_t run_bytes, size_t largest);
   // Slots tell what they hold.
   void Count(const EngineMemory& more);
 
  private:
   class Allocator;
 
-  TensorRtEngine(const EngineSpec& spec, const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool);
+  TensorRtEngine(const cuda::Gpu& gpu, std::unique_ptr<cuda::MemoryPool> pool);
   Status Deserialize(const std::string& path);
   Status ReadTensors();
   Result<IoTensor> ReadTensor(const char* name) const;
   InputRange ReadRange(const IoTensor& io, int32_t profile) const;
 
-  const int slots_;
   const cuda::Gpu& gpu_;
-  std::shared_ptr<cuda::Staging> staging_;
+  std::atomic<size_t> pinned_bytes_{0};
   // In the order in which they must go: the last first.
   std::unique_ptr<cuda::MemoryPool> pool_;
   std::unique_ptr<Allocator> allocator_;

@@ -10,6 +10,12 @@ namespace {
 // Graphs hold memory, so a model of very many shapes keeps those it met first.
 constexpr size_t kGraphsMax = 64;
 
+std::vector<Dims> AllDimsOf(const RunRequest& request) {
+  std::vector<Dims> dims;
+  for (const Tensor& input : *request.inputs) dims.push_back(DimsOf(input.shape));
+  return dims;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Slot>> TensorRtSlot::Make(TensorRtEngine& engine) {
@@ -64,8 +70,8 @@ DrivenSlot::Began TensorRtSlot::Start(const RunRequest& request, Status* failure
   if (!failure->ok()) return Began::kFailed;
   Plan* const known = KnownPlan(request);
   // What has no graph takes some 0.4 ms to enqueue.
-  if (known == nullptr || known->graph == nullptr) return Began::kAside;
-  *failure = Launch(request, *known);
+  if (known == nullptr || known->graph == nullptr || !buffers_.Stage(request, known->shapes)) return Began::kAside;
+  *failure = Replay(*known);
   return failure->ok() ? Began::kStarted : Began::kFailed;
 }
 
@@ -73,8 +79,14 @@ DrivenSlot::Began TensorRtSlot::StartAside(const RunRequest& request, Status* fa
   assert(request.inputs->size() == engine_.inputs().size() && "inputs are checked against the signature before they are submitted");
   *failure = engine_.gpu().Enter();
   if (!failure->ok()) return Began::kFailed;
-  const auto plan = PlanFor(request);
-  *failure = plan.ok() ? Launch(request, *plan.value) : plan.status;
+  const auto found = PlanFor(request);
+  if (!found.ok()) {
+    *failure = found.status;
+    return Began::kFailed;
+  }
+  Plan& plan = *found.value;
+  const bool is_pinned = buffers_.Stage(request, plan.shapes);
+  *failure = plan.graph != nullptr && is_pinned ? Replay(plan) : EnqueueAgain(request, &plan);
   return failure->ok() ? Began::kStarted : Began::kFailed;
 }
 
@@ -86,17 +98,17 @@ bool TensorRtSlot::Poll(const RunRequest& request, Status* status, std::vector<T
   return true;
 }
 
-Status TensorRtSlot::Launch(const RunRequest& request, const Plan& plan) {
+Status TensorRtSlot::Replay(const Plan& plan) {
   running_ = &plan;
-  buffers_.StageIn(request);
-  buffers_.StageOut(request, plan.shapes);
-  Status done = Status::Ok();
-  if (plan.graph == nullptr) {
-    done = Enqueue(plan);
-  } else {
-    done = buffers_.Point(*plan.graph, plan.shapes);
-    if (done.ok()) done = plan.graph->Launch(stream_);
-  }
+  Status done = buffers_.Point(*plan.graph, plan.shapes);
+  if (done.ok()) done = plan.graph->Launch(stream_);
+  return done.ok() ? cuda::Check(cuda::driver().EventRecord(done_, stream_), "cuEventRecord") : done;
+}
+
+Status TensorRtSlot::EnqueueAgain(const RunRequest& request, Plan* plan) {
+  running_ = plan;
+  Status done = plan->context->HasShapes(key_) ? Status::Ok() : plan->context->SetShapes(key_, AllDimsOf(request), &plan->shapes);
+  if (done.ok()) done = Enqueue(*plan);
   return done.ok() ? cuda::Check(cuda::driver().EventRecord(done_, stream_), "cuEventRecord") : done;
 }
 
@@ -120,15 +132,9 @@ TensorRtSlot::Plan* TensorRtSlot::KnownPlan(const RunRequest& request) {
 }
 
 Result<TensorRtSlot::Plan*> TensorRtSlot::PlanFor(const RunRequest& request) {
-  using Found = Result<Plan*>;
-  if (Plan* const known = KnownPlan(request)) {
-    if (known->graph != nullptr || known->context->HasShapes(key_)) return Found::Of(known);
-    buffers_.StageIn(request);
-    std::vector<Dims> dims;
-    for (const Tensor& input : *request.inputs) dims.push_back(DimsOf(input.shape));
-    const Status done = known->context->SetShapes(key_, dims, &known->shapes);
-    return done.ok() ? Found::Of(known) : Found{done, nullptr};
-  }
+  Plan* const known = KnownPlan(request);
+  buffers_.StageValues(request);
+  if (known != nullptr) return Result<Plan*>::Of(known);
   const auto profile = FindProfile(engine_.profiles(), engine_.inputs(), *request.inputs);
   if (!profile.ok()) return {profile.status, nullptr};
   return NewPlan(request, *contexts_[profile.value]);
@@ -137,19 +143,16 @@ Result<TensorRtSlot::Plan*> TensorRtSlot::PlanFor(const RunRequest& request) {
 Result<TensorRtSlot::Plan*> TensorRtSlot::NewPlan(const RunRequest& request, Context& context) {
   Plan plan;
   plan.context = &context;
-  std::vector<Dims> dims;
-  for (const Tensor& input : *request.inputs) dims.push_back(DimsOf(input.shape));
-  buffers_.StageIn(request);
-  Status done = context.SetShapes(key_, dims, &plan.shapes);
+  Status done = context.SetShapes(key_, AllDimsOf(request), &plan.shapes);
   if (!done.ok()) return {done, nullptr};
   // A shape's first run is what makes it ready, and a graph can be captured only after it.
-  buffers_.StageOut(request, plan.shapes);
+  const bool is_pinned = buffers_.Stage(request, plan.shapes);
   done = Enqueue(plan);
   if (done.ok()) done = cuda::Check(cuda::driver().EventRecord(done_, stream_), "cuEventRecord");
   if (done.ok()) done = Wait();
   if (!done.ok()) return {done, nullptr};
   const auto graphs = static_cast<size_t>(std::count_if(plans_.begin(), plans_.end(), [](const auto& one) { return one.second.graph != nullptr; }));
-  if (graphs < kGraphsMax) Capture(&plan);
+  if (is_pinned && graphs < kGraphsMax) Capture(&plan);
   return Result<Plan*>::Of(&(plans_[key_] = std::move(plan)));
 }
 

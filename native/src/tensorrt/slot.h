@@ -40,7 +40,8 @@ class TensorRtSlot final : public Slot, private DrivenSlot {
   Plan* KnownPlan(const RunRequest& request);
   Result<Plan*> PlanFor(const RunRequest& request);
   Result<Plan*> NewPlan(const RunRequest& request, Context& context);
-  Status Launch(const RunRequest& request, const Plan& plan);
+  Status Replay(const Plan& plan);
+  Status EnqueueAgain(const RunRequest& request, Plan* plan);
   Status Enqueue(const Plan& plan);
   void Capture(Plan* plan);
   Status Wait();
