@@ -64,7 +64,7 @@ TEST("its slots share the session, answer, and their memory is the arena's") {
   CHECK(loaded.value->memory().scratch_bytes >= n * n * 4);
 }
 
-TEST("once a run has shown how large inputs are, they lie in pinned memory, as far as it reaches, and it goes with the engine") {
+TEST("once a run has shown how large inputs are, they lie in pinned memory, which goes with the last engine") {
   const doubles::Double driver(PILOTLIGHT_DOUBLE_FOLDER);
   SetCudaLibrary(driver.folder());
   const int64_t before = driver.Count("pinned");

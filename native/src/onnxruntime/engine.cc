@@ -20,9 +20,6 @@ using Loaded = Result<std::unique_ptr<Engine>>;
 // Reading a model leaves as much freed memory behind as it has weights, or more. For small ones the trim costs more than it brings.
 constexpr int64_t kTrimWeightsBytesMin = 8 << 20;
 
-// Pinned memory is the system's: no pool takes more of it.
-constexpr size_t kStagingBytesMax = size_t{256} << 20;
-
 enum class Pools { kGlobal, kOwn };
 
 bool MakeOptions(Calls& ok, const EngineSpec& spec, Pools pools, SessionOptionsHandle* made) {
@@ -175,30 +172,26 @@ OnnxEngine::OnnxEngine(Environment& environment, SessionHandle session, Signatur
 
 Result<std::unique_ptr<Slot>> OnnxEngine::NewSlot() { return OnnxSlot::Make(*this); }
 
-void OnnxEngine::NeedStaging(size_t run_bytes) {
-  if (gpu_ == nullptr || run_bytes <= staged_run_bytes_.load(std::memory_order_relaxed)) return;
-  std::lock_guard<std::mutex> lock(staging_mutex_);
-  if (run_bytes <= staged_run_bytes_.load(std::memory_order_relaxed) || !gpu_->Enter().ok()) return;
+void OnnxEngine::NeedPinned(size_t run_bytes, size_t largest) {
+  if (gpu_ == nullptr || run_bytes <= pinned_run_bytes_.load(std::memory_order_relaxed)) return;
+  std::lock_guard<std::mutex> lock(pinned_mutex_);
+  if (run_bytes <= pinned_run_bytes_.load(std::memory_order_relaxed) || !gpu_->Enter().ok()) return;
   // One set for the runs under way and one for those that come next. Without it copies are slower, and nothing else.
-  auto made = cuda::Staging::Make(*gpu_, std::min(kStagingBytesMax, 2 * static_cast<size_t>(slots_) * run_bytes));
-  if (made.ok()) staging_ = std::move(made.value);
-  staged_run_bytes_.store(run_bytes, std::memory_order_relaxed);
+  const size_t bytes = 2 * static_cast<size_t>(slots_) * (run_bytes - pinned_run_bytes_.load(std::memory_order_relaxed));
+  if (cuda::PinnedMemory::Get().Reserve(bytes, largest).ok()) reserved_bytes_ += bytes;
+  pinned_run_bytes_.store(run_bytes, std::memory_order_relaxed);
 }
 
 Bytes OnnxEngine::AllocateInput(size_t size) {
-  if (size < kStagedBytes || staged_run_bytes_.load(std::memory_order_relaxed) == 0) return Bytes::Allocate(size);
-  std::shared_ptr<cuda::Staging> staging;
-  {
-    std::lock_guard<std::mutex> lock(staging_mutex_);
-    staging = staging_;
-  }
-  Bytes bytes = staging != nullptr ? staging->Take(size) : Bytes();
+  const bool is_pinned = size >= kStagedBytes && pinned_run_bytes_.load(std::memory_order_relaxed) > 0;
+  Bytes bytes = is_pinned ? cuda::PinnedMemory::Get().Take(size) : Bytes();
   return bytes.data() != nullptr ? std::move(bytes) : Bytes::Allocate(size);
 }
 
 OnnxEngine::~OnnxEngine() {
   arena_.reset();
   session_.reset();
+  if (reserved_bytes_ > 0 && gpu_->Enter().ok()) cuda::PinnedMemory::Get().Release(reserved_bytes_);
 }
 
 EngineMemory OnnxEngine::memory() const {

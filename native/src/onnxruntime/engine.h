@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "cuda/staging.h"
+#include "cuda/device.h"
+#include "cuda/pinned.h"
 #include "onnxruntime/environment.h"
 
 namespace pilotlight::ort {
@@ -28,7 +29,7 @@ class OnnxEngine final : public Engine {
 
   // Of a run that is to begin: on a GPU the next ones find pinned memory for inputs of this size. Blocks while it is made, so the first
   // time in a warm-up. A slot's thread.
-  void NeedStaging(size_t run_bytes);
+  void NeedPinned(size_t run_bytes, size_t largest);
   const Environment& environment() const { return environment_; }
   OrtSession* session() const { return session_.get(); }
   // In the signature's order, for Run.
@@ -47,9 +48,9 @@ class OnnxEngine final : public Engine {
 
   const int slots_;
   const cuda::Gpu* gpu_ = nullptr;  // null: on a CPU, or where the driver cannot be asked
-  std::atomic<size_t> staged_run_bytes_{0};
-  std::mutex staging_mutex_;
-  std::shared_ptr<cuda::Staging> staging_;
+  std::atomic<size_t> pinned_run_bytes_{0};
+  std::mutex pinned_mutex_;
+  size_t reserved_bytes_ = 0;  // of the process's pinned memory
 };
 
 }  // namespace pilotlight::ort

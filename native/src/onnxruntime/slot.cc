@@ -1,5 +1,6 @@
 #include "onnxruntime/slot.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -110,9 +111,12 @@ OnnxSlot::OnnxSlot(OnnxEngine& engine, RunOptionsHandle options)
 Status OnnxSlot::Run(const RunRequest& request, std::vector<Tensor>* outputs) {
   assert(request.inputs->size() == inputs_.size() && "inputs are checked against the signature before they are submitted");
   Turn turn(*this);
-  size_t bytes = 0;
-  for (const Tensor& input : *request.inputs) bytes += input.bytes.size() >= kStagedBytes ? input.bytes.size() : 0;
-  engine_.NeedStaging(bytes);
+  size_t bytes = 0, largest = 0;
+  for (const Tensor& input : *request.inputs) {
+    bytes += input.bytes.size() >= kStagedBytes ? input.bytes.size() : 0;
+    largest = std::max(largest, input.bytes.size());
+  }
+  engine_.NeedPinned(bytes, largest);
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Status wrapped = Wrap((*request.inputs)[i], i);
     if (!wrapped.ok()) return wrapped;
