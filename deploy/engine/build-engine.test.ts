@@ -9,8 +9,9 @@ import { after, beforeEach, describe, test } from 'node:test';
 import { NativeEngine } from '../../runtime/engine/native-engine.ts';
 import type { ErrorCode, PilotlightError } from '../../runtime/errors.ts';
 import { BuildFolder, halved, rows, scaled, summed } from '../../test/support/engine-builds.ts';
+import { sidecarOf } from '../../test/support/plan-files.ts';
 import { DOUBLE_FOLDER, doublePlanOf } from '../../test/support/nvidia-double.ts';
-import { buildEngine, inspectPlan, type EngineAsk } from './build-engine.ts';
+import { buildEngine, inspectPlan, ofLength, type EngineAsk } from './build-engine.ts';
 import type { BuilderPlace } from './builder-process.ts';
 import { BUILDER_FILE } from './builder-process.ts';
 import { OnnxRuntimeReference } from './reference.ts';
@@ -253,4 +254,10 @@ test('an inspection tells the values that a shape tensor may hold', async () => 
   writeFileSync(folder.at('filled.plan'), doublePlanOf(['input size int64 2 host', 'profile 0 size 1,2 3,4 5,6', 'output y float32 -1x-1 fill size 1']));
   const { engine } = await inspectPlan(folder.at('filled.plan'), folder.place(), folder.listener, 'refused');
   assert.deepEqual(engine.tensors[0], { name: 'size', isInput: true, isShape: true, type: 'int64', shape: [2], profiles: [{ min: [1, 2], opt: [3, 4], max: [5, 6] }] });
+});
+
+test('a file beside a plan that would be too long goes without the lists of layers', () => {
+  const sidecar = sidecarOf(Buffer.from('a plan'), { layers: { count: 1, byType: { float32: 1 }, before: [{ name: 'conv', kind: 'convolution' }], after: [] } });
+  assert.equal(ofLength(sidecar), sidecar);
+  assert.deepEqual(ofLength(sidecar, 1000).layers, { count: 1, byType: { float32: 1 } });
 });

@@ -220,7 +220,7 @@ interface Description extends BuiltPlan {
 async function describe(ask: EngineAsk, fresh: string, { library, device, engine, layers, fused, comparison }: Description): Promise<PlanSidecar> {
   const [inputs, outputs] = [true, false].map((isInput) => engine.tensors.filter((tensor) => tensor.isInput === isInput));
   const { keepPrecision = [] } = ask.int8 ?? {};
-  return {
+  const sidecar: PlanSidecar = {
     format: SIDECAR_FORMAT,
     sha256: await sha256Of(fresh),
     bytes: (await stat(fresh)).size,
@@ -245,6 +245,15 @@ async function describe(ask: EngineAsk, fresh: string, { library, device, engine
     },
     ...(comparison === undefined ? {} : { comparison }),
   };
+  return ofLength(sidecar);
+}
+
+const LENGTH_MAX = 2 * 1024 * 1024;
+
+/** A model of very many layers goes without their lists: hosts do not read sidecar files of any length. */
+export function ofLength(sidecar: PlanSidecar, lengthMax = LENGTH_MAX): PlanSidecar {
+  const { count, byType } = sidecar.layers;
+  return formatSidecar(sidecar).length <= lengthMax ? sidecar : { ...sidecar, layers: { count, byType } };
 }
 
 function profileOf(inputs: readonly EngineTensor[], profile: number): PlanProfile {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import type { Tensor, Tensors, TensorSpec } from '../../runtime/engine/tensor.ts';
-import { PilotlightError } from '../../runtime/errors.ts';
+import { PilotlightError, describeThrown } from '../../runtime/errors.ts';
 import { listCandidates } from '../bundle/folder-files.ts';
 import { isGlob, matchPaths } from '../bundle/match-paths.ts';
 import { parseWarmSample } from '../rollout/warm-sample-file.ts';
@@ -23,9 +23,17 @@ export async function findSamples(folder: string, glob: string): Promise<readonl
   const wild = segments.findIndex(isGlob);
   const base = wild === -1 ? segments.slice(0, -1).join('/') : segments.slice(0, wild).join('/');
   const inner = relative(base === '' ? '/' : base, absolute);
-  const files = matchPaths([inner], await listCandidates(base === '' ? '/' : base, inner)).map((path) => join(base, path));
+  const files = matchPaths([inner], await candidates(base === '' ? '/' : base, inner, glob)).map((path) => join(base, path));
   if (files.length === 0) throw new PilotlightError('BAD_TENSOR', `no file matches ${glob}; name samples like 'samples/*.npy', quoted, so that the shell leaves the star`);
   return files;
+}
+
+async function candidates(base: string, inner: string, glob: string): Promise<readonly string[]> {
+  try {
+    return await listCandidates(base, inner);
+  } catch (error) {
+    throw new PilotlightError('BAD_TENSOR', `samples ${glob}: cannot look into ${base}: ${describeThrown(error)}`, { cause: error });
+  }
 }
 
 /**
