@@ -132,8 +132,7 @@ void TellDriver(cuda::Gpu& gpu, cuda::MemPool* pool, cuda::DevicePtr memory, cud
   Tell("cuDeviceGetCount", cuda.DeviceGetCount(&count));
   cuda::DevicePtr more = 0;
   Tell("cuMemAllocFromPoolAsync", cuda.MemAllocFromPoolAsync(&more, 4096, pool, stream));
-  void* host = nullptr;
-  Tell("cuMemHostAlloc", cuda.MemHostAlloc(&host, 4096, 0));
+  Tell("cuMemHostRegister", cuda.MemHostRegister(std::aligned_alloc(4096, 4096), 4096, cuda::kHostRegisterPortable));
   uint64_t used = 0;
   Tell("cuMemPoolGetAttribute", cuda.MemPoolGetAttribute(pool, cuda::kPoolUsedBytes, &used));
   Tell("cuEventRecord", cuda.EventRecord(event, stream));
@@ -168,7 +167,8 @@ int main(int argc, char** argv) {
   Must(cuda::driver().EventCreate(&event, cuda::kEventDisableTiming), "cuEventCreate");
   Must(cuda::driver().MemAllocFromPoolAsync(&memory, 4096, pool, stream), "cuMemAllocFromPoolAsync");
   LaunchFault(stream);
-  Must(cuda::driver().EventRecord(event, stream), "cuEventRecord");
+  // It may have faulted already.
+  Tell("(or before) cuEventRecord", cuda::driver().EventRecord(event, stream));
   TellDriver(*gpu.value, pool, memory, stream, event);
   if (plan != nullptr) {
     plan->Run("after the fault");

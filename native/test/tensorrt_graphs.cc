@@ -35,3 +35,27 @@ TEST("a launch that fails fails its job alone") {
   CHECK_CONTAINS(failed->status.message, "CUDA_ERROR_UNKNOWN");
   CHECK_EQUAL(AllEqualTo(pool.Run(Rows(1, 1))->outputs[0], 4), 3.0f);
 }
+
+TEST("a run for which there is no memory frees its slot's graphs once and goes again, and they are captured anew") {
+  TensorRtPool pool(kRowsPlan);
+  pool.LoadAndOpen();
+  for (const int64_t rows : {1, 2, 3}) CHECK(pool.Run(Rows(rows, 1))->status.ok());
+  CHECK_EQUAL(TheDouble().Count("graphs"), 3);
+  // By the driving thread, then aside.
+  TheDouble().Script("fail=cuGraphLaunch:1:2;fail=cuGraphLaunch:2:2");
+  const auto job = pool.Run(Rows(2, 1));
+  CHECK_EQUAL(job->status.message, "");
+  CHECK_EQUAL(AllEqualTo(job->outputs[0], 8), 3.0f);
+  CHECK_EQUAL(TheDouble().Count("graphs"), 1);
+  for (const int64_t rows : {1, 2, 3}) CHECK_EQUAL(AllEqualTo(pool.Run(Rows(rows, 1))->outputs[0], static_cast<size_t>(rows) * 4), 3.0f);
+  CHECK_EQUAL(TheDouble().Count("graphs"), 3);
+}
+
+TEST("a run that has no memory without any graph either is told so, and the next one goes") {
+  TensorRtPool pool(std::string(kRowsPlan) + "not-capturable\n");
+  pool.LoadAndOpen();
+  CHECK(pool.Run(Rows(1, 1))->status.ok());
+  TheDouble().Script("fail=cuMemcpyHtoDAsync_v2:1:2");
+  CHECK_EQUAL(pool.Run(Rows(1, 1))->status.code, Code::kNoMemory);
+  CHECK_EQUAL(AllEqualTo(pool.Run(Rows(1, 1))->outputs[0], 4), 3.0f);
+}

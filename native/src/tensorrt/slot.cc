@@ -72,6 +72,8 @@ DrivenSlot::Began TensorRtSlot::Start(const RunRequest& request, Status* failure
   // What has no graph takes some 0.4 ms to enqueue.
   if (known == nullptr || known->graph == nullptr || !buffers_.Stage(request, known->shapes)) return Began::kAside;
   *failure = Replay(*known);
+  // Where there is time to make room.
+  if (failure->code == Code::kNoMemory) return Began::kAside;
   return failure->ok() ? Began::kStarted : Began::kFailed;
 }
 
@@ -79,15 +81,29 @@ DrivenSlot::Began TensorRtSlot::StartAside(const RunRequest& request, Status* fa
   assert(request.inputs->size() == engine_.inputs().size() && "inputs are checked against the signature before they are submitted");
   *failure = engine_.gpu().Enter();
   if (!failure->ok()) return Began::kFailed;
+  *failure = LaunchAside(request);
+  // Once: a run that is short of memory without any graph stays so.
+  if (failure->code == Code::kNoMemory && FreeGraphs()) *failure = LaunchAside(request);
+  return failure->ok() ? Began::kStarted : Began::kFailed;
+}
+
+Status TensorRtSlot::LaunchAside(const RunRequest& request) {
   const auto found = PlanFor(request);
-  if (!found.ok()) {
-    *failure = found.status;
-    return Began::kFailed;
-  }
+  if (!found.ok()) return found.status;
   Plan& plan = *found.value;
   const bool is_pinned = buffers_.Stage(request, plan.shapes);
-  *failure = plan.graph != nullptr && is_pinned ? Replay(plan) : EnqueueAgain(request, &plan);
-  return failure->ok() ? Began::kStarted : Began::kFailed;
+  return plan.graph != nullptr && is_pinned ? Replay(plan) : EnqueueAgain(request, &plan);
+}
+
+bool TensorRtSlot::FreeGraphs() {
+  // What was begun for the run that failed may still go on.
+  if (cuda::driver().StreamSynchronize(stream_) != cuda::kSuccess) return false;
+  const bool any = std::any_of(plans_.begin(), plans_.end(), [](const auto& one) { return one.second.graph != nullptr; });
+  if (!any) return false;
+  // Each shape's next run is as its first, and captures it again if there is room then.
+  plans_.clear();
+  Hold({0, 0, 0, -held_.graphs_bytes});
+  return true;
 }
 
 bool TensorRtSlot::Poll(const RunRequest& request, Status* status, std::vector<Tensor>* outputs) {

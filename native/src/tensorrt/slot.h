@@ -39,6 +39,9 @@ class TensorRtSlot final : public Slot, private DrivenSlot {
   Status Open();
   Plan* KnownPlan(const RunRequest& request);
   Result<Plan*> PlanFor(const RunRequest& request);
+  Status LaunchAside(const RunRequest& request);
+  // False: there are none. Nothing of this slot runs.
+  bool FreeGraphs();
   Result<Plan*> NewPlan(const RunRequest& request, Context& context);
   Status Replay(const Plan& plan);
   Status EnqueueAgain(const RunRequest& request, Plan* plan);
