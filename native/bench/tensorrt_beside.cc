@@ -24,11 +24,11 @@ struct Stalls {
   double longest_ms[kPhases] = {};
 };
 
-std::vector<double> Play(PlanPool& pool, const std::vector<Tensor>& inputs, double seconds, Stalls* stalls) {
+std::vector<double> Play(PlanPool& pool, const std::vector<Tensor>& plain, double seconds, Stalls* stalls) {
   std::vector<double> ms;
   const int64_t end = MonotonicNs() + static_cast<int64_t>(seconds * 1e9);
   int flying = 0;
-  for (; flying < kSlots; ++flying) pool.Submit(0, Borrow(inputs));
+  for (; flying < kSlots; ++flying) pool.Submit(0, Stage(plain, pool.index()));
   while (flying > 0) {
     for (const auto& job : pool.Await()) {
       --flying;
@@ -38,7 +38,7 @@ std::vector<double> Play(PlanPool& pool, const std::vector<Tensor>& inputs, doub
       if (ms.back() > kStallMs) ++stalls->count[now];
       stalls->longest_ms[now] = std::max(stalls->longest_ms[now], ms.back());
       if (MonotonicNs() >= end) continue;
-      pool.Submit(0, Borrow(inputs));
+      pool.Submit(0, std::move(job->inputs));
       ++flying;
     }
   }
@@ -57,14 +57,13 @@ int main(int argc, char** argv) {
   const auto plain = InputsOf(pool.outcome().signature, {1}, 0);
   pool.Warm(plain);
   pool.Open();
-  const auto inputs = Stage(plain, pool.index());
   // Its kernels are there before anything is measured.
   other.Load();
   other.Warm(InputsOf(other.outcome().signature, {1}, 0));
   other.Unload();
   for (int round = 0; round < kRounds; ++round) {
     Stalls none, stalls;
-    const auto quiet = Play(pool, inputs, seconds, &none);
+    const auto quiet = Play(pool, plain, seconds, &none);
     std::atomic<bool> is_over{false};
     int loads = 0;
     std::thread churn([&] {
@@ -79,7 +78,7 @@ int main(int argc, char** argv) {
       }
       phase.store(kQuiet);
     });
-    const auto beside = Play(pool, inputs, seconds, &stalls);
+    const auto beside = Play(pool, plain, seconds, &stalls);
     is_over.store(true);
     churn.join();
     const auto at = [](const std::vector<double>& ms, size_t percent) { return ms[ms.size() * percent / 100]; };
