@@ -26,6 +26,7 @@ export interface Config {
   readonly tensorrtLibrary: string | undefined;
   readonly tensorrtPlugins: readonly string[];
   readonly versionCompatiblePlans: boolean;
+  readonly gpuPollPauseUs: number;
   readonly devices: string | undefined;
   readonly simulatedDevices: string | undefined;
   readonly residencyMinMs: number;

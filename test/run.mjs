@@ -13,7 +13,9 @@ const [group, ...parts] = process.argv.slice(2);
 if (!GROUPS.includes(group)) fail(`usage: node test/run.mjs ${GROUPS.join('|')} [FILE-PART...]`);
 const files = testFiles(DIST).filter((file) => groupOf(file) === group && (parts.length === 0 || parts.some((part) => file.includes(part))));
 if (files.length === 0) fail(`no ${group} test in ${DIST}${parts.length === 0 ? '' : ` whose path contains ${parts.join(' or ')}`}`);
-const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...files], { cwd: ROOT, stdio: 'inherit' });
+// What one test takes of a GPU, another would find missing.
+const inTurn = group === 'gpu' ? ['--test-concurrency=1'] : [];
+const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...inTurn, ...files], { cwd: ROOT, stdio: 'inherit' });
 process.exit(status ?? 1);
 
 function testFiles(folder) {

@@ -1,7 +1,7 @@
 // A TensorRT pool through the core: jobs submitted natively, a fixed number in flight, every eighth answer compared with the one that the
 // same inputs gave alone. Prints runs per second, the time from submit to completion, and the processor time it took: with inputs that a
 // submitter copies, as JavaScript's are, and with inputs that lie where the pool likes them, so that only the pool's own work is left.
-//   bench_tensorrt PLAN SLOTS SIZES [SECONDS] [LIBRARY]     (device gpu:0; SIZES: of dynamic axes, as 8 or 1,128)
+//   bench_tensorrt PLAN SLOTS SIZES [SECONDS] [LIBRARY] [enqueue]     (device gpu:0; SIZES: of dynamic axes, as 8 or 1,128; enqueue: without graphs)
 #include <algorithm>
 #include <ctime>
 #include <deque>
@@ -96,8 +96,9 @@ class Bench {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) Fail("bench_tensorrt PLAN SLOTS SIZES [SECONDS] [LIBRARY]");
+  if (argc < 4) Fail("bench_tensorrt PLAN SLOTS SIZES [SECONDS] [LIBRARY] [enqueue]");
   if (!FindTensorRt(argc > 5 ? argv[5] : nullptr)) return 1;
+  UseGraphs(argc <= 6 || std::strcmp(argv[6], "enqueue") != 0);
   const int64_t free_before = FreeBytes();
   PlanPool pool("bench", argv[1], std::atoi(argv[2]));
   pool.Load();

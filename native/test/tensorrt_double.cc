@@ -172,8 +172,11 @@ TEST("a sticky error is every later call's") {
     CHECK_EQUAL(driver().EventRecord(scene.event, scene.stream), 700);
     CHECK_EQUAL(scene.Upload(scene.stream), 700);
     cuda::Return elsewhere = 0;
-    std::thread([&] { elsewhere = driver().ContextSetCurrent(nullptr); }).join();
+    std::thread([&] { elsewhere = driver().EventQuery(scene.event); }).join();
     CHECK_EQUAL(elsewhere, 700);
+    // As a real GPU does.
+    std::thread([&] { elsewhere = driver().ContextSetCurrent(nullptr); }).join();
+    CHECK_EQUAL(elsewhere, 0);
     TheDouble().Script("sticky=0");
   }
   const char* name = nullptr;

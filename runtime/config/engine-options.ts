@@ -4,7 +4,7 @@ import type { NativeEngineOptions } from '../engine/native-engine.ts';
 import { simulatedDevicesOf } from './simulated-devices.ts';
 
 export function engineOptionsOf(
-  { onnxruntimeLibrary, cudaLibraries, cudaDriver, tensorrtLibrary, tensorrtPlugins, versionCompatiblePlans, simulatedDevices }: Config,
+  { onnxruntimeLibrary, cudaLibraries, cudaDriver, tensorrtLibrary, tensorrtPlugins, versionCompatiblePlans, gpuPollPauseUs, simulatedDevices }: Config,
 ): NativeEngineOptions {
   return {
     ...(onnxruntimeLibrary === undefined ? {} : { onnxruntimeLibrary }),
@@ -13,6 +13,7 @@ export function engineOptionsOf(
     ...(tensorrtLibrary === undefined ? {} : { tensorrtLibrary }),
     tensorrtPlugins,
     planHostCode: versionCompatiblePlans ? 'allowed' : 'refused',
+    gpuPollPauseUs,
     simulatedDevices: simulatedDevicesOf(simulatedDevices),
   };
 }

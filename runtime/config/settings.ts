@@ -107,6 +107,12 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     type: yesOrNo,
     default: false,
   },
+  gpuPollPauseUs: {
+    about: 'Rest between two looks at what runs of TensorRT plans, in microseconds. 0 is the fastest, and takes one core of each GPU while anything runs on ' +
+      'it; with 100 it takes a fraction of that, and a run ends up to so much later.',
+    type: wholeNumber(0, 10_000),
+    default: 0,
+  },
   devices: {
     about: 'Devices to load models on, and the memory that they may hold together on each: a size, a part of its memory (of a GPU never more than is ' +
       'free at the start), or what is free at the start less a size. When it is full, the least valuable idle ones are unloaded. A device that is not ' +

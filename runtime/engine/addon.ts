@@ -66,6 +66,8 @@ export interface NativeAddon {
   setCudaDriver(path: string): void;
   /** Path of the library or of its folder, empty for the loader's search; libraries of plugins; whether plans may run code of their own. */
   setTensorRt(library: string, plugins: readonly string[], allowHostCode: boolean): void;
+  /** Between two looks at what GPUs run, in microseconds. */
+  setGpuPollPause(pause: number): void;
   /** Real ones. Each gets a context of this process. */
   gpus(): readonly Omit<DeviceInfo, 'backends'>[];
   libraries(): readonly FoundLibrary[];
@@ -82,7 +84,8 @@ export interface NativeAddon {
 
 const FUNCTIONS = Object.keys({
   attach: true, intern: true, load: true, inspect: true, unload: true, open: true, retire: true, hold: true, release: true, submit: true, reason: true,
-  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, setCudaLibraries: true, setCudaDriver: true, setTensorRt: true, gpus: true,
+  cancel: true, turn: true, stats: true, statsOf: true, takeUsed: true, capabilities: true, setOnnxRuntimeLibrary: true, setCudaLibraries: true, setCudaDriver: true,
+  setTensorRt: true, setGpuPollPause: true, gpus: true,
   libraries: true, lostDevices: true, simulateDevice: true,
   simulatedFreeBytes: true, keepWorkRecord: true, monotonic: true,
 } satisfies Record<Exclude<keyof NativeAddon, 'layout'>, true>);

@@ -31,6 +31,8 @@ export interface NativeEngineOptions {
   readonly tensorrtPlugins?: readonly string[];
   /** `allowed`: plans may run code of their own in this process, as version-compatible ones do. */
   readonly planHostCode?: 'allowed' | 'refused';
+  /** Rest between two looks at what GPUs run, in microseconds; 0, as when left out: none. */
+  readonly gpuPollPauseUs?: number;
   /** One hides the real GPU that has its name. */
   readonly simulatedDevices?: readonly SimulatedDevice[];
 }
@@ -49,6 +51,7 @@ export class NativeEngine implements EngineControl {
     const { tensorrtLibrary = '', tensorrtPlugins = [], planHostCode = 'refused' } = options;
     this.#channel.addon.setTensorRt(tensorrtLibrary, tensorrtPlugins, planHostCode === 'allowed');
     this.#planHostCode = planHostCode;
+    this.#channel.addon.setGpuPollPause(options.gpuPollPauseUs ?? 0);
     this.#simulated = options.simulatedDevices ?? [];
     for (const { device, totalBytes, takenBytes } of this.#simulated) this.#channel.addon.simulateDevice(device, totalBytes, takenBytes);
   }

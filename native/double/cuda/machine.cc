@@ -89,6 +89,12 @@ Return Machine::Enter(const char* function, cuda::Context** context) {
   return current == nullptr ? kInvalidContext : 0;
 }
 
+Return Machine::EnterThoughLost(const char* function) {
+  std::lock_guard<std::mutex> lock(mutex);
+  const Return failure = CountLocked(function);
+  return failure != 0 || is_initialized ? failure : kNotInitialized;
+}
+
 Return Machine::CountLocked(const char* function) {
   const int sticky = settings.sticky();
   const Return failure = settings.Call(function);

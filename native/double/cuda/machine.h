@@ -154,6 +154,8 @@ class Machine {
 
   // Counts a call of the driver: what it must return instead of doing anything, or 0. With `context` null none is needed.
   Return Enter(const char* function, cuda::Context** context = nullptr);
+  // For what was seen to go on after a sticky error on a real GPU.
+  Return EnterThoughLost(const char* function);
   // Counts a call of whatever function; the code with which it is to fail, or 0.
   Return CountLocked(const char* function);
   Return InitLocked();

@@ -175,7 +175,7 @@ EXPORT Return cuMemPoolSetAttribute(MemPool* pool, int attribute, void* value) {
 }
 
 EXPORT Return cuMemPoolGetAttribute(MemPool* pool, int attribute, void* value) {
-  if (const Return failure = Machine::Get().Enter(__func__)) return failure;
+  if (const Return failure = Machine::Get().EnterThoughLost(__func__)) return failure;
   std::lock_guard<std::mutex> lock(Machine::Get().mutex);
   if (Machine::Get().pools.count(pool) == 0) return kInvalidValue;
   auto* const to = static_cast<uint64_t*>(value);

@@ -130,7 +130,7 @@ EXPORT Return cuDevicePrimaryCtxRetain(Context** context, Device device) {
 }
 
 EXPORT Return cuCtxSetCurrent(Context* context) {
-  if (const Return failure = Machine::Get().Enter(__func__)) return failure;
+  if (const Return failure = Machine::Get().EnterThoughLost(__func__)) return failure;
   CurrentContext() = context;
   return 0;
 }

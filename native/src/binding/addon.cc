@@ -3,6 +3,7 @@
 // A function that can fail returns a Code; `reason()` gives the text of the last one that was not 0.
 #include <napi.h>
 
+#include <chrono>
 #include <exception>
 
 #include "binding/answer.h"
@@ -11,6 +12,7 @@
 #include "binding/frame.h"
 #include "binding/js.h"
 #include "binding/sockets.h"
+#include "core/driver.h"
 #include "core/lost_devices.h"
 #include "core/registry.h"
 #include "core/work_record.h"
@@ -156,6 +158,11 @@ napi_value SetTensorRt(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value SetGpuPollPause(napi_env env, napi_callback_info info) {
+  DeviceDriver::SetPause(std::chrono::microseconds(static_cast<int64_t>(NumberFromJs(env, ArgumentsOf<1>(env, info)[0]))));
+  return nullptr;
+}
+
 napi_value SimulateDevice(napi_env env, napi_callback_info info) {
   const auto [device, total, taken] = ArgumentsOf<3>(env, info);
   SimulatedDevices::Get().Declare(TextFromJs(env, device), static_cast<int64_t>(NumberFromJs(env, total)), static_cast<int64_t>(NumberFromJs(env, taken)));
@@ -222,6 +229,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "setCudaLibraries", Guarded<SetCuda>);
   Export(env, exports, "setCudaDriver", Guarded<SetDriver>);
   Export(env, exports, "setTensorRt", Guarded<SetTensorRt>);
+  Export(env, exports, "setGpuPollPause", Guarded<SetGpuPollPause>);
   Export(env, exports, "gpus", Guarded<Gpus>);
   Export(env, exports, "libraries", Guarded<Libraries>);
   Export(env, exports, "simulateDevice", Guarded<SimulateDevice>);

@@ -119,6 +119,8 @@ void SetTensorRtPlugins(const std::vector<std::string>& paths);
 void AllowPlanHostCode(bool is_allowed);
 // TensorRT, what belongs to it, and the driver. Opens what it finds.
 std::vector<FoundLibrary> FindNvidiaLibraries();
+// Whether runs are captured as CUDA graphs, as at first: to measure what they are worth. Before a load.
+void UseGraphs(bool are_used);
 // Path of libonnxruntime; before the first use of the backend, once. Empty: the one of npm's onnxruntime-node, which the binding passes.
 void SetOnnxRuntimeLibrary(const std::string& path);
 // Folders to look into, before the loader does, for what ONNX Runtime's CUDA provider needs (cuBLAS, cuDNN, ...): each holds libraries, or is

@@ -1,6 +1,7 @@
 #include "tensorrt/slot.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <utility>
 
@@ -9,6 +10,8 @@ namespace {
 
 // Graphs hold memory, so a model of very many shapes keeps those it met first.
 constexpr size_t kGraphsMax = 64;
+
+std::atomic<bool> are_graphs_used{true};
 
 std::vector<Dims> AllDimsOf(const RunRequest& request) {
   std::vector<Dims> dims;
@@ -175,7 +178,7 @@ Result<TensorRtSlot::Plan*> TensorRtSlot::NewPlan(const RunRequest& request, Con
 void TensorRtSlot::Capture(Plan* plan) {
   // What the host is told of a run, a replay does not tell it again.
   const bool tells_host = std::any_of(engine_.outputs().begin(), engine_.outputs().end(), [](const IoTensor& io) { return io.on_host; });
-  if (tells_host || plan->shapes.any_by_data()) return;
+  if (tells_host || plan->shapes.any_by_data() || !are_graphs_used.load(std::memory_order_relaxed)) return;
   const int64_t free_before = engine_.gpu().FreeBytes();
   plan->graph = cuda::CapturedGraph::Capture(engine_.gpu(), stream_, [&] { return Enqueue(*plan); });
   // Others may come and go meanwhile, so it is no more than a good guess.
@@ -198,3 +201,5 @@ Status TensorRtSlot::Wait() {
 }
 
 }  // namespace pilotlight::trt
+
+void pilotlight::UseGraphs(bool are_used) { pilotlight::trt::are_graphs_used.store(are_used, std::memory_order_relaxed); }

@@ -25,9 +25,11 @@ function picturesOf({ cases, machine, date }: GpuResults): Readonly<Record<strin
   const pictures: Record<string, string> = {};
   for (const one of cases) {
     if (one.name === 'slots-and-batch') {
-      const { runs, times } = bySlots(one);
+      const { runs, ...times } = bySlots(one);
       pictures['throughput'] = lineChart({ title: 'ResNet-50 FP16: runs per second by slots', note, x: 'slots', y: 'runs/s', series: runs });
-      pictures['latency'] = lineChart({ title: 'ResNet-50 FP16: time of a run by slots, two in flight a slot', note, x: 'slots', y: 'ms', series: times });
+      for (const [what, series] of Object.entries(times)) {
+        pictures[`latency-${what}`] = lineChart({ title: `ResNet-50 FP16: ${what} of a run by slots, two in flight a slot`, note, x: 'slots', y: 'ms', series });
+      }
     }
     if (one.name === 'first-after-deploy') pictures['cold-and-warm'] = coldAndWarm(one, note);
     if (one.name === 'side-by-side') {
@@ -37,15 +39,15 @@ function picturesOf({ cases, machine, date }: GpuResults): Readonly<Record<strin
   return pictures;
 }
 
-function bySlots({ measures }: CaseResult): { readonly runs: readonly Series[]; readonly times: readonly Series[] } {
+function bySlots({ measures }: CaseResult): Readonly<Record<'runs' | 'p50' | 'p99', readonly Series[]>> {
   const found = measures.flatMap(({ measure, value }) => {
     const [, slots = '', batch = '', what = ''] = /^(\d+) slots, (.+): (.+)$/.exec(measure) ?? [];
     return slots === '' ? [] : [{ at: Number(slots), batch, what, value }];
   });
-  const seriesOf = (what: string, name: (batch: string) => string): readonly Series[] => [...new Set(found.map(({ batch }) => batch))].map((batch) => ({
-    name: name(batch), points: found.filter((one) => one.batch === batch && one.what === what).map(({ at, value }) => [at, value] as const),
+  const seriesOf = (what: string): readonly Series[] => [...new Set(found.map(({ batch }) => batch))].map((batch) => ({
+    name: batch, points: found.filter((one) => one.batch === batch && one.what === what).map(({ at, value }) => [at, value] as const),
   }));
-  return { runs: seriesOf('runs', (batch) => batch), times: [...seriesOf('p50', (batch) => `${batch}, p50`), ...seriesOf('p99', (batch) => `${batch}, p99`)] };
+  return { runs: seriesOf('runs'), p50: seriesOf('p50'), p99: seriesOf('p99') };
 }
 
 /** Of each measure the first request and the steady one. */

@@ -19,6 +19,7 @@ const KEY = 'pool-run';
 
 export interface PoolRunOptions {
   readonly model: string;
+  readonly backend: 'tensorrt' | 'onnxruntime';
   readonly input: TensorSpec;
   readonly shape: readonly number[];
   readonly seconds: number;
@@ -41,12 +42,12 @@ export async function poolRun({ config }: GpuRig, options: PoolRunOptions): Prom
   return result;
 }
 
-async function measure({ config: file, model, input, shape, seconds }: PoolRunOptions & { readonly config: string }): Promise<PoolRun> {
+async function measure({ config: file, model, backend, input, shape, seconds }: PoolRunOptions & { readonly config: string }): Promise<PoolRun> {
   const { config } = readConfig({ flags: { config: file } });
   const engine = new NativeEngine(engineOptionsOf(config));
   const free = (): number => engine.devices().find(({ device }) => device === 'gpu:0')?.freeBytes ?? 0;
   const before = free();
-  const { signature } = await engine.load({ key: KEY, backend: 'tensorrt', path: model, device: 'gpu:0', slots: 1, threads: 1, queue: { max: 4, timeoutMs: RUN_TIMEOUT_MS } });
+  const { signature } = await engine.load({ key: KEY, backend, path: model, device: 'gpu:0', slots: 1, threads: 1, queue: { max: 4, timeoutMs: RUN_TIMEOUT_MS } });
   engine.open(KEY);
   const client = new NativeClient();
   const tensors = { [input.name]: { type: input.type, shape, data: onesOf(input, shape) } };

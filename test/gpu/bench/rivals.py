@@ -1,9 +1,8 @@
-"""Times a model as PyTorch eager (FP32, FP16) and as ONNX Runtime with CUDA, one request at a time; prints a line of JSON for each.
+"""Times a model as PyTorch eager (FP32, FP16), one request at a time; prints a line of JSON for each.
 
-    python test/gpu/bench/rivals.py resnet50|bert-large 1x3x224x224 SECONDS [MODEL.onnx]
+    python test/gpu/bench/rivals.py resnet50|bert-large 1x3x224x224 SECONDS
 
-A request is the copy to the device, the run and the copy back. Memory is what the device lost since this process began, context and all; what PyTorch's own context
-takes counts with ONNX Runtime too.
+A request is the copy to the device, the run and the copy back. Memory is what the device lost since this process began, context and all.
 """
 import json
 import sys
@@ -52,18 +51,6 @@ def main():
         measure(who, once, seconds, free_before)
         del model, once
         torch.cuda.empty_cache()
-    if len(sys.argv) > 4:
-        run_onnx(sys.argv[4], sent, seconds, free_before)
-
-
-def run_onnx(path, sent, seconds, free_before):
-    import onnxruntime
-    session = onnxruntime.InferenceSession(path, providers=['CUDAExecutionProvider'])
-    if 'CUDAExecutionProvider' not in session.get_providers():
-        print('this onnxruntime has no CUDA provider', file=sys.stderr)
-        return
-    inputs = {session.get_inputs()[0].name: sent.numpy()}
-    measure('ONNX Runtime CUDA FP16', lambda: session.run(None, inputs), seconds, free_before)
 
 
 main()

@@ -1,5 +1,5 @@
-// One model, one request at a time, by those who could run it: PyTorch eager, ONNX Runtime with CUDA, and our pool. PyTorch and ONNX Runtime
-// run in a Python of their own (rivals.py), one after the other.
+// One model, one request at a time, by those who could run it: PyTorch eager (in a Python of its own, rivals.py), and our pool of ONNX
+// Runtime's CUDA provider and of TensorRT.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -28,12 +28,12 @@ interface Rival {
 
 export const sideBySide: GpuCase = {
   name: 'side-by-side',
-  about: 'batch 1, one request at a time: PyTorch eager, ONNX Runtime with CUDA, our pool',
+  about: 'batch 1, one request at a time: PyTorch eager, and our pool of ONNX Runtime with CUDA and of TensorRT',
   async run({ rig, effort }) {
     const seconds = effort === 'quick' ? 0.5 : 3;
     const measures: Measure[] = [];
     for (const { name, shape } of MODELS) {
-      const all = [...await rivals(rig, name, shape, seconds), await ours(rig, `${name}-fp16`, shape, seconds)];
+      const all = [...await rivals(name, shape, seconds), ...await ours(rig, `${name}-fp16`, shape, seconds)];
       const slowest = all.find(({ who }) => who === 'PyTorch FP32')?.perSecond;
       for (const { who, p50Ms, p99Ms, perSecond, mebibytes } of all) {
         const value = (what: string, unit: string, number: number): Measure => ({ case: 'side-by-side', measure: `${name}, ${who}: ${what}`, unit, value: number, ok: true });
@@ -49,9 +49,8 @@ export const sideBySide: GpuCase = {
   },
 };
 
-async function rivals(rig: GpuRig, model: string, shape: readonly number[], seconds: number): Promise<readonly Rival[]> {
-  const onnx = rig.hasOnnxRuntimeOnGpu ? [onnxOf(rig, `${model}-fp16` as GpuModelName)] : [];
-  const child = spawn(PYTHON, [RIVALS, model, shape.join('x'), String(seconds), ...onnx], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function rivals(model: string, shape: readonly number[], seconds: number): Promise<readonly Rival[]> {
+  const child = spawn(PYTHON, [RIVALS, model, shape.join('x'), String(seconds)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.err += text));
@@ -60,6 +59,10 @@ async function rivals(rig: GpuRig, model: string, shape: readonly number[], seco
   return said.out.trim().split('\n').map((line) => JSON.parse(line) as Rival);
 }
 
-async function ours(rig: GpuRig, model: GpuModelName, shape: readonly number[], seconds: number): Promise<Rival> {
-  return { who: 'Pilotlight FP16', ...await poolRun(rig, { ...endsOf(await planOf(rig, model), 'min'), shape, seconds }) };
+async function ours(rig: GpuRig, model: GpuModelName, shape: readonly number[], seconds: number): Promise<readonly Rival[]> {
+  const ends = endsOf(await planOf(rig, model), 'min');
+  const onnx = rig.hasOnnxRuntimeOnGpu
+    ? [{ who: 'ONNX Runtime CUDA FP16', ...await poolRun(rig, { ...ends, model: onnxOf(rig, model), backend: 'onnxruntime', shape, seconds }) }]
+    : [];
+  return [...onnx, { who: 'Pilotlight FP16', ...await poolRun(rig, { ...ends, backend: 'tensorrt', shape, seconds }) }];
 }
