@@ -176,8 +176,10 @@ export async function startIsolate(setup: IsolateSetup, listener: IsolateListene
   const label = `${setup.function}@${setup.version.slice(0, 8)}`;
   let isolate: Isolate | undefined;
   let timer: NodeJS.Timeout | undefined;
+  // The signal outlives the start: what listens to it would stay with it, start after start.
+  const started = new AbortController();
   const unfit = await new Promise<string | undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve('it was stopped while it started'), { once: true });
+    signal.addEventListener('abort', () => resolve('it was stopped while it started'), { once: true, signal: started.signal });
     timer = setTimeout(() => resolve(`it was not ready within limits.initTimeoutMs (${initTimeoutMs} ms)`), initTimeoutMs);
     try {
       isolate = new Isolate(setup, listener, resolve);
@@ -186,6 +188,7 @@ export async function startIsolate(setup: IsolateSetup, listener: IsolateListene
     }
   });
   clearTimeout(timer);
+  started.abort();
   if (unfit === undefined && isolate !== undefined) return isolate;
   await isolate?.terminate();
   throw new PilotlightError('BAD_HANDLER', `the handler of ${label} cannot serve: ${unfit}`);

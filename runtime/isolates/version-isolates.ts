@@ -1,6 +1,7 @@
 // The isolates of one running version: at most as many as its manifest says serve, as many as are needed, and one spare stands
 // warm beside them. One that is lost gives its place to the spare at once, and a new spare starts behind it, later and later
 // when that happens often. When nothing is needed any more, nothing runs.
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import { PilotlightError, toPlainError } from '../errors.ts';
 import { versionLabel, type Limits } from '../function.ts';
@@ -66,6 +67,8 @@ export class VersionIsolates implements IsolateListener, SupplyMember {
   constructor(options: VersionIsolatesOptions) {
     this.#options = options;
     this.key = `${options.function}@${options.version}`;
+    // As many starts listen as are under way; Node would call eleven a leak.
+    setMaxListeners(0, this.#stopping.signal);
     this.#serving = Array.from({ length: options.count }, () => undefined);
     this.#backOff = new StartBackOff(options.clock, this.#label);
     this.#threads = new IsolateThreads({ ...options, started: (record) => options.listener.started(record), ended: () => options.supply.changed(this) });
