@@ -1,6 +1,8 @@
 // Pools whose runs are driven by one thread of the device: what a job meets is the same as with a thread for each slot.
+#include <chrono>
 #include <thread>
 
+#include "core/driver.h"
 #include "fake_pool.h"
 
 using namespace pilotlight;
@@ -29,6 +31,21 @@ TEST("driven runs answer, and as many go at once as there are slots") {
   CHECK(MonotonicNs() - start >= 40 * kMillisecondNs);
   CHECK_EQUAL(pool.Stats().runs, 8u);
   CHECK_EQUAL(pool.Stats().busy, 0);
+}
+
+TEST("a driver that rests between two looks ends all runs, and is woken by what comes meanwhile") {
+  DeviceDriver::SetPause(std::chrono::microseconds(10'000'000));
+  FakePool resting("driven\nrun-ms 1", 2);
+  resting.LoadAndOpen();
+  WarmAll(resting);
+  resting.MustSubmit();
+  // Nobody looks for ten seconds at the first one, unless a second one wakes the driver.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  resting.MustSubmit();
+  CHECK_EQUAL(resting.finished->Await(3).back()->status.message, "");
+  DeviceDriver::SetPause(std::chrono::microseconds(0));
+  resting.MustSubmit();
+  for (const auto& job : resting.finished->Await(5)) CHECK_EQUAL(job->status.message, "");
 }
 
 TEST("a driven run that fails fails its job alone") {

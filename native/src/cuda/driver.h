@@ -28,7 +28,6 @@ constexpr Return kNotReady = 600;
 constexpr unsigned kHostRegisterPortable = 1;  // for all contexts
 constexpr unsigned kStreamNonBlocking = 1;
 constexpr unsigned kEventDisableTiming = 2;
-constexpr unsigned kEventBlockingSync = 1;
 // Calls of other threads, an allocation for another model for example, must not spoil a capture.
 constexpr int kCaptureThreadLocal = 1;
 constexpr int kUuidBytes = 16;

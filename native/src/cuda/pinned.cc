@@ -140,9 +140,4 @@ void PinnedMemory::PutBack(unsigned char* data, size_t size) {
   free.erase(gap);
 }
 
-size_t PinnedMemory::bytes() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return bytes_;
-}
-
 }  // namespace pilotlight::cuda

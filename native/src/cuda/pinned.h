@@ -25,8 +25,6 @@ class PinnedMemory {
   // Null data: there is no room now. Any thread.
   Bytes Take(size_t bytes);
   static bool Owns(const Bytes& bytes) { return bytes.IsFreedBy(&GiveBack); }
-  // What the process has of it.
-  size_t bytes();
 
  private:
   struct Chunk {
